@@ -1,0 +1,75 @@
+# make demo: a mirror on this machine alone.  make test: everything.  make help: the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+DEMO_DIR ?= $(CURDIR)/.demo
+# An absolute path counts from where ansible runs, a relative one from where its configuration is: give the first.
+COLLECTIONS := $(CURDIR)/.collections
+HERE := $(COLLECTIONS)/ansible_collections/lockstep/realtime
+export ANSIBLE_COLLECTIONS_PATH := $(COLLECTIONS)
+export PATH := $(BIN):$(PATH)
+
+.PHONY: help venv demo demo-down test test-quick test-unit test-sanity test-e2e lint types build clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(VENV)/.stamp ## the tools, in .venv
+
+$(VENV)/.stamp: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo 'make: ansible-core 2.19 runs on Python 3.11 to 3.13, and $(PYTHON) is another: make PYTHON=python3.x ...' >&2; exit 1; }
+	@PYTHON='$(PYTHON)' tests/install-needs python3-venv
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# The checkout under the name that ansible finds a collection by.
+$(HERE):
+	@mkdir -p $(@D)
+	@ln -sfn ../../.. $@
+
+demo: venv $(HERE) ## sets up a mirror on this machine, proves it, and says how to use it
+	$(BIN)/ansible-playbook -i inventories/demo playbooks/demo.yml -e demo_dir='$(DEMO_DIR)'
+
+demo-down: venv $(HERE) ## leaves nothing of the demo behind
+	@case '$(DEMO_DIR)' in ''|/|"$$HOME"|'$(CURDIR)') echo "make: DEMO_DIR=$(DEMO_DIR) is no folder of the demo's own" >&2; exit 1 ;; esac
+	$(BIN)/ansible-playbook -i inventories/demo playbooks/demo.yml -e demo_dir='$(DEMO_DIR)' -e lockstep_state=absent
+	rm -rf -- '$(DEMO_DIR)'
+
+test: lint types test-sanity test-unit test-e2e ## everything; as root it boots the lab's hosts
+
+test-quick: lint types test-unit ## what needs no hosts, in minutes
+
+lint: venv $(HERE) ## style of YAML, Ansible and Python
+	$(BIN)/yamllint --strict .
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/ansible-lint
+
+types: venv ## the watcher's package, strictly typed
+	$(BIN)/mypy --strict roles/watcher/files/lockstep
+
+test-unit: venv $(HERE) ## the package and the plugins, without a host
+	@tests/install-needs rsync
+	$(BIN)/pytest tests/unit
+
+test-sanity: venv ## ansible-test sanity, on what the tarball holds
+	@tests/install-needs shellcheck
+	tests/sanity/run
+
+test-e2e: venv $(HERE) ## the demo, and as root the playbooks on the lab's hosts
+	@if [ "$$(id -u)" = 0 ]; then tests/install-needs; else \
+	  echo 'make: the lab needs root, and this is user '"$$(id -un)"': only the demo is tested' >&2; tests/install-needs rsync; fi
+	$(BIN)/pytest tests/e2e
+
+build: venv ## the collection's tarball, in build/
+	$(BIN)/ansible-galaxy collection build --force --output-path build .
+
+clean: ## what these targets made, but the demo
+	rm -rf .venv .collections .ansible build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,104 @@
+# Copyright (c) 2026, The lockstep.realtime authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a verification needs to know of a mirror: from the watcher's configuration, or as given."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from ansible_collections.lockstep.realtime.plugins.module_utils import _endpoint
+
+try:
+    import yaml
+except ImportError:
+    HAS_YAML = False
+else:
+    HAS_YAML = True
+
+
+class MirrorError(Exception):
+    """A mirror that cannot be verified; the text names it, the reason and the mend."""
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """One source and its targets. C(deletes) is false for a mirror that never deletes on its targets."""
+
+    name: str
+    source: str
+    targets: tuple[_endpoint.Endpoint, ...]
+    deletes: bool = True
+    rsync: Optional[str] = None
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """The end of a sentence about a mirror that is not there."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return (f"; did you mean {close[0]}?" if close else "") + f" (there: {', '.join(known) or 'none'})"
+
+
+def given(name: Optional[str], source: str, targets: list[dict[str, Any]]) -> Mirror:
+    """A mirror whose source and targets are options of the task. Raises MirrorError, EndpointError."""
+    return _checked(Mirror(name or source, source, tuple(_target(target) for target in targets)))
+
+
+def configured(path: str, name: str) -> Mirror:
+    """A mirror of the watcher's configuration. Raises MirrorError, EndpointError."""
+    document = _load(path)
+    mirrors = [entry for entry in document.get("mirrors") or [] if isinstance(entry, dict)]
+    found = [entry for entry in mirrors if entry.get("name") == name]
+    if not found:
+        known = [str(entry.get("name")) for entry in mirrors]
+        raise MirrorError(f"mirror {name}: not in {path}{nearest(name, known)}")
+    entry = found[0]
+    targets = entry.get("targets")
+    if not isinstance(entry.get("source"), str) or not isinstance(targets, list) or not targets:
+        raise MirrorError(f"mirror {name}: {path} gives it no source or no targets; lockstep check {path} tells more")
+    if not all(isinstance(target, dict) and isinstance(target.get("url"), str) for target in targets):
+        raise MirrorError(f"mirror {name}: {path} has a target without a url; lockstep check {path} tells more")
+    deletes = entry.get("delete", True) is not False
+    endpoints = tuple(_target(target) for target in targets)
+    return _checked(Mirror(name, entry["source"], endpoints, deletes, document.get("rsync")))
+
+
+def _load(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            document = yaml.safe_load(file)
+    except OSError as error:
+        raise MirrorError(
+            f"config {path}: {error.strerror}; deploy the watcher, name its configuration, or give source and targets"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise MirrorError(f"config {path}: is not YAML: {error}") from error
+    if not isinstance(document, dict) or not isinstance(document.get("mirrors"), list):
+        raise MirrorError(f"config {path}: has no list of mirrors; is it the watcher's configuration?")
+    return document
+
+
+def _target(target: dict[str, Any]) -> _endpoint.Endpoint:
+    endpoint = _endpoint.parse(target["url"], target.get("password_file"))
+    _endpoint.check_password_file(endpoint)
+    return endpoint
+
+
+def _checked(mirror: Mirror) -> Mirror:
+    start = f"mirror {mirror.name}: source {mirror.source}"
+    if not os.path.isabs(mirror.source):
+        raise MirrorError(f"{start}: is not an absolute path")
+    if not os.path.exists(mirror.source):
+        raise MirrorError(f"{start}: does not exist on this host; sync_verify runs on the NFS host")
+    if not os.path.isdir(mirror.source):
+        raise MirrorError(f"{start}: is not a directory")
+    for endpoint in mirror.targets:
+        if not endpoint.daemon and not os.path.isdir(endpoint.source):
+            raise MirrorError(f"mirror {mirror.name}: target {endpoint.name}: is not a directory of this host")
+    places = [(endpoint.source, endpoint.path) for endpoint in mirror.targets]
+    for endpoint, place in zip(mirror.targets, places):
+        if places.count(place) > 1:
+            raise MirrorError(f"mirror {mirror.name}: target {endpoint.name}: is listed twice")
+    return mirror

@@ -1,0 +1,183 @@
+# Copyright: lockstep.realtime maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From checked mirrors to what each end is told: modules for a backup host, targets for an NFS host."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.lockstep.realtime.plugins.plugin_utils._mirrors import Mirror, read
+
+# Module names, secret files and URLs are made of these.
+_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
+_ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9_.-]+)?\Z")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
+
+Groups = Mapping[str, Sequence[str]]
+HostVars = Mapping[str, Mapping[str, Any]]
+
+
+def checked(mirrors: Any, groups: Groups, hostvars: HostVars | None = None) -> list[Mirror]:
+    """All mirrors of the inventory, each right in itself and with the others.
+
+    Raises AnsibleFilterError that names every mistake: what one host is told depends on all entries.
+    """
+    if not isinstance(groups, Mapping):
+        raise AnsibleFilterError("lockstep_mirrors: the filter needs the magic variable groups")
+    found, problems = read(mirrors, groups)
+    problems += _twice(found)
+    if not problems:
+        problems = _host_names(found) + _collisions(found, hostvars or {})
+    if problems:
+        raise AnsibleFilterError("\n".join(f"lockstep_mirrors{'' if p.startswith('[') else ': '}{p}" for p in problems))
+    return found
+
+
+def modules_of(mirrors: Sequence[Mirror], backup_host: str) -> list[dict[str, str]]:
+    """The daemon's modules on one backup host, in the order of the list."""
+    return [
+        {"name": _module(mirror, host), "path": _place(mirror, host), "comment": f"{mirror.source} of {host}"}
+        for mirror in mirrors
+        if backup_host in mirror.targets
+        for host in mirror.hosts
+    ]
+
+
+def mirrors_of(
+    mirrors: Sequence[Mirror], nfs_host: str, hostvars: HostVars, user: str, port: int, secrets_dir: str
+) -> list[dict[str, Any]]:
+    """`mirrors` of lockstep.yml for one NFS host. Raises AnsibleFilterError where an address cannot be one."""
+    if not isinstance(user, str) or not _USER.match(user):
+        raise AnsibleFilterError(f"watcher_mirrors: user must be letters, digits, . _ or -, not {user!r}")
+    if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
+        raise AnsibleFilterError(f"watcher_mirrors: port must be a number within 1 and 65535, not {port!r}")
+    if not isinstance(secrets_dir, str) or not secrets_dir.startswith("/"):
+        raise AnsibleFilterError(f"watcher_mirrors: secrets_dir must be an absolute path, not {secrets_dir!r}")
+    told = []
+    for mirror in mirrors:
+        if nfs_host not in mirror.hosts:
+            continue
+        module = _module(mirror, nfs_host)
+        targets = []
+        for host in mirror.targets:
+            address = _address(host, hostvars)
+            shown = f"[{address}]" if ":" in address else address
+            target: dict[str, Any] = {
+                "url": f"rsync://{user}@{shown}:{port}/{module}",
+                "password_file": f"{str(secrets_dir).rstrip('/')}/{host}",
+            }
+            if mirror.rsync_options:
+                target["rsync_options"] = list(mirror.rsync_options)
+            targets.append(target)
+        told.append({"name": mirror.name, "source": mirror.source, **mirror.settings, "targets": targets})
+    return told
+
+
+def secrets_of(mirrors: Sequence[Mirror], nfs_host: str) -> dict[str, str]:
+    """File name below secrets_dir -> the backup host whose password it holds."""
+    return {host: host for mirror in mirrors if nfs_host in mirror.hosts for host in mirror.targets}
+
+
+def _module(mirror: Mirror, host: str) -> str:
+    return mirror.name if len(mirror.hosts) == 1 else f"{mirror.name}-{host}"
+
+
+def _place(mirror: Mirror, host: str) -> str:
+    return mirror.path if len(mirror.hosts) == 1 else f"{mirror.path}/{host}"
+
+
+def _address(host: str, hostvars: HostVars) -> str:
+    known = _vars(host, hostvars)
+    address = str(known.get("lockstep_address") or known.get("ansible_host") or host)
+    if not _ADDRESS.match(address):
+        raise AnsibleFilterError(
+            f"the address of {host} is {address!r}, which is neither a name nor an IP address; set lockstep_address"
+        )
+    return address
+
+
+def _vars(host: str, hostvars: HostVars) -> Mapping[str, Any]:
+    try:
+        return hostvars[host]
+    except KeyError:
+        return {}
+
+
+def _twice(mirrors: Sequence[Mirror]) -> list[str]:
+    problems, names, sources = [], set(), {}
+    for mirror in mirrors:
+        if mirror.name in names:
+            problems.append(f"the name {mirror.name} is used more than once; each mirror needs its own")
+        names.add(mirror.name)
+        for host in mirror.hosts:
+            other = sources.setdefault((host, mirror.source), mirror.name)
+            if other != mirror.name:
+                problems.append(
+                    f"{mirror.name} and {other} both mirror {mirror.source} of {host}; "
+                    "give one mirror more targets instead"
+                )
+    return problems
+
+
+def _host_names(mirrors: Sequence[Mirror]) -> list[str]:
+    hosts = dict.fromkeys(host for mirror in mirrors for host in (*mirror.hosts, *mirror.targets))
+    return [
+        f"the inventory name {host!r} cannot be part of a module's or a file's name; "
+        "use letters, digits, dots, dashes and underscores, and ansible_host for the address"
+        for host in hosts
+        if not _HOST.match(host)
+    ]
+
+
+def _collisions(mirrors: Sequence[Mirror], hostvars: HostVars) -> list[str]:
+    """Each of two modules in one place would delete the other's files; a source in a module would mirror itself."""
+    problems = []
+    modules = [
+        (target, _module(mirror, host), _place(mirror, host))
+        for mirror in mirrors
+        for target in mirror.targets
+        for host in mirror.hosts
+    ]
+    for number, (target, name, path) in enumerate(modules):
+        for other_target, other, other_path in modules[:number]:
+            if not _same_machine(target, other_target, hostvars):
+                continue
+            if name == other:
+                problems.append(f"two modules on {target} would be named {name}; rename one of the mirrors")
+            if path == other_path:
+                problems.append(f"{other} and {name} both write to {path} on {target}; give each its own path")
+            elif _inside(path, other_path) or _inside(other_path, path):
+                problems.append(
+                    f"{other} ({other_path}) and {name} ({path}) lie one in the other on {target}, "
+                    "so one would delete the other's files; give each its own path"
+                )
+    for mirror in mirrors:
+        for host in mirror.hosts:
+            for target, name, path in modules:
+                if _same_machine(host, target, hostvars) and (
+                    _inside(mirror.source, path) or _inside(path, mirror.source)
+                ):
+                    problems.append(
+                        f"the source {mirror.source} of {mirror.name} and the path {path} of {name} lie one in the "
+                        f"other, and {host} is both ends; choose directories apart from each other"
+                    )
+    return problems
+
+
+def _inside(path: str, tree: str) -> bool:
+    return path == tree or path.startswith(f"{tree}/")
+
+
+def _same_machine(one: str, other: str, hostvars: HostVars) -> bool:
+    if one == other:
+        return True
+    first, second = _vars(one, hostvars), _vars(other, hostvars)
+    if first.get("ansible_connection") == second.get("ansible_connection") == "local":
+        return True
+    # Two names with one address may still be two machines behind different jump hosts or ports.
+    keys = ("ansible_host", "ansible_port", "ansible_connection")
+    return bool(first.get("ansible_host")) and all(first.get(key) == second.get(key) for key in keys)

@@ -1,0 +1,200 @@
+"""The command line. Exit status: 0 done, 1 failed, 2 wrong usage or configuration."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, Callable
+
+from lockstep import __version__
+
+DEFAULT_SOCKET = "/run/lockstep/status.sock"
+OK, FAILED, USAGE = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that `argv` (or sys.argv) names and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal's encoding cannot show must not end the command.
+            stream.reconfigure(errors="backslashreplace")
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help(sys.stderr)
+        return USAGE
+    try:
+        status: int = arguments.function(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output (head, less) has seen enough; the interpreter must not try once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        return _fail("interrupted")
+    except ModuleNotFoundError as error:
+        return _fail(f"the Python module {error.name} is missing for {sys.executable}; install it")
+    except OSError as error:
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
+        return _fail(f"{where}{error.strerror or error}")
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="lockstep",
+        description="Keeps directories on backup hosts in lockstep with directories on this host.",
+        epilog="Exit status: 0 done, 1 failed, 2 wrong usage or configuration.",
+    )
+    parser.add_argument("--version", action="version", version=f"lockstep {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    run = _command(commands, "run", _run, "watch and mirror, until stopped")
+    run.add_argument("--config", required=True, metavar="FILE", help="the configuration, as /etc/lockstep/lockstep.yml")
+    run.add_argument("--daemon", action="store_true", help="go into the background when everything has started")
+    run.add_argument("--pid-file", metavar="FILE", help="where to write the process's number; held while it runs")
+    run.add_argument("--log-file", metavar="FILE", help="where the log goes with --daemon (default: nowhere)")
+
+    check = _command(commands, "check", _check, "check a configuration, and whether this host can do what it says")
+    check.add_argument("file", metavar="FILE", help="the configuration to check")
+    check.add_argument("--offline", action="store_true", help="do not log in to the targets")
+
+    status = _command(commands, "status", _status, "show how it goes; exit status 0 only when all is in step", True)
+    status.add_argument("--json", action="store_true", help="as JSON, with everything")
+
+    resync = _command(commands, "resync", _resync, "compare a mirror with its targets now, and send what differs", True)
+    resync.add_argument("mirror", metavar="MIRROR", help="the mirror's name")
+    resync.add_argument("path", metavar="PATH", nargs="?", help="only this path, relative to the source")
+
+    for name, text in (
+        ("pause", "stop sending a mirror; what changes meanwhile is remembered"),
+        ("resume", "go on after pause"),
+        ("release", "let go deletions that are held, or accept a source that has become another one"),
+    ):
+        _command(commands, name, _control, text, True).add_argument(
+            "mirror", metavar="MIRROR", help="the mirror's name"
+        )
+    return parser
+
+
+def _command(
+    commands: Any, name: str, function: Callable[[argparse.Namespace], int], text: str, client: bool = False
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(function=function)
+    if client:
+        parser.add_argument(
+            "--socket", metavar="PATH", default=DEFAULT_SOCKET, help="the service's (default: %(default)s)"
+        )
+    return parser
+
+
+# Each command imports what it needs: a client must not load what the service is made of.
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from lockstep import daemonize, service  # noqa: PLC0415
+    from lockstep.config import ConfigError, load  # noqa: PLC0415
+
+    path = os.path.abspath(arguments.config)
+    if arguments.log_file is not None and not arguments.daemon:
+        return _usage("run: --log-file is for --daemon; in the foreground the log goes to stderr")
+    try:
+        if arguments.daemon:
+            # Before it leaves the terminal: afterwards there would be no exit status of 2 any more.
+            load(path)
+            return daemonize.daemonize(lambda ready: service.run(path, ready), arguments.pid_file, arguments.log_file)
+        if arguments.pid_file is None:
+            return service.run(path, None)
+        held = daemonize.PidFile(arguments.pid_file)
+        held.take()
+        try:
+            return service.run(path, None)
+        finally:
+            held.release()
+    except ConfigError as error:
+        return _tell(path, error.problems, USAGE)
+    except daemonize.DaemonError as error:
+        return _fail(str(error))
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from lockstep import preflight  # noqa: PLC0415
+    from lockstep.config import ConfigError, load  # noqa: PLC0415
+
+    try:
+        config = load(arguments.file)
+    except ConfigError as error:
+        return _tell(arguments.file, error.problems, USAGE)
+    problems = preflight.local_problems(config)
+    if not problems and not arguments.offline:
+        problems = preflight.login_problems(config)
+    if problems:
+        return _tell(arguments.file, problems, FAILED)
+    targets = sum(len(mirror.targets) for mirror in config.mirrors)
+    print(f"{arguments.file}: ok (mirrors: {len(config.mirrors)}, targets: {targets})")
+    return OK
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from lockstep.status import control, render  # noqa: PLC0415
+
+    try:
+        answer = control.ask(arguments.socket, {"command": "status"})
+    except control.ControlError as error:
+        return _fail(str(error))
+    status = answer.get("status")
+    if answer.get("ok") is not True or not isinstance(status, dict):
+        return _fail(render.plain(answer.get("error", "the service gave no status")))
+    if arguments.json:
+        print(json.dumps(status, indent=2))
+    else:
+        print(render.text(status, sys.stdout.isatty() and "NO_COLOR" not in os.environ), end="")
+    return OK if _in_step(status) else FAILED
+
+
+def _in_step(status: dict[str, Any]) -> bool:
+    mirrors = status.get("mirrors") or []
+    targets = [target for mirror in mirrors for target in mirror.get("targets") or []]
+    return all(part.get("state") == "live" for part in (status, *mirrors, *targets))
+
+
+def _resync(arguments: argparse.Namespace) -> int:
+    return _request(arguments, {"command": "resync", "mirror": arguments.mirror, "path": arguments.path})
+
+
+def _control(arguments: argparse.Namespace) -> int:
+    return _request(arguments, {"command": arguments.command, "mirror": arguments.mirror})
+
+
+def _request(arguments: argparse.Namespace, request: dict[str, Any]) -> int:
+    from lockstep.status import control, render  # noqa: PLC0415
+
+    try:
+        answer = control.ask(arguments.socket, request)
+    except control.ControlError as error:
+        return _fail(str(error))
+    if answer.get("ok") is not True:
+        return _fail(render.plain(answer.get("error", "the service refused")))
+    print(render.plain(answer.get("message", "done")))
+    return OK
+
+
+def _tell(path: str, problems: Sequence[str], status: int) -> int:
+    for problem in problems:
+        print(f"lockstep: {path}: {problem}", file=sys.stderr)
+    return status
+
+
+def _usage(text: str) -> int:
+    print(f"lockstep: {text}", file=sys.stderr)
+    return USAGE
+
+
+def _fail(text: str) -> int:
+    print(f"lockstep: {text}", file=sys.stderr)
+    return FAILED

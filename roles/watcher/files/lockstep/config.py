@@ -1,0 +1,231 @@
+"""The configuration file: text in, frozen objects out, every mistake named with its key and line.
+
+Nothing here looks at the disk: whether a source exists or a password is right is for preflight.py to find out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockstep import config_options, config_overlap, config_url, filters
+from lockstep.config_errors import ConfigError, Problems
+from lockstep.config_url import Target
+
+if TYPE_CHECKING:
+    from lockstep.config_yaml import Mapping, Value
+
+__all__ = ["Config", "ConfigError", "MaxDelete", "Mirror", "Status", "Target", "load", "parse"]
+
+# A fleet of a thousand mirrors with a hundred patterns each stays below this; a file beyond it is not ours.
+MAX_BYTES = 1024 * 1024
+# A unix socket's address holds 108 bytes, the closing NUL among them (unix(7)).
+MAX_SOCKET_PATH = 107
+YEAR = 366 * 86400.0
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+NAME_DESCRIBED = "letters, digits, _ . and -, at most 64, the first a letter or digit"
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True)
+class MaxDelete:
+    """How much may be deleted without asking: more than `at_least` names and more than `percent` of them is held.
+
+    `window`: seconds over which live deletions are added up.
+    """
+
+    percent: float = 25.0
+    at_least: int = 1000
+    window: float = 60.0
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """One source and where it goes. `quiet`, `max_wait` and `reconcile_every` (0: never) are seconds.
+
+    `source` is absolute and normalised, without a slash at its end. `pace` is a share of one core, 0: no pacing.
+    """
+
+    name: str
+    source: bytes
+    exclude: tuple[bytes, ...]
+    delete: bool
+    quiet: float
+    max_wait: float
+    reconcile_every: float
+    max_delete: MaxDelete
+    pace: float
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where the watcher tells how it is. `listen` is None for no HTTP; `max_lag` (seconds) is healthz's limit."""
+
+    listen: tuple[str, int] | None
+    socket: str
+    max_lag: float
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole configuration file. `sha256` is of its bytes, so that others can tell which one is running."""
+
+    path: str
+    sha256: str
+    state_dir: str
+    log_level: str
+    rsync: str
+    status: Status
+    mirrors: tuple[Mirror, ...]
+
+
+def load(path: str) -> Config:
+    """Read and parse the file at `path`. Raises ConfigError, also when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            text = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError([f"cannot be read: {error.strerror or error}"]) from error
+    return parse(text, path)
+
+
+def parse(text: bytes, path: str) -> Config:
+    """Make a Config of a file's bytes. Raises ConfigError with every mistake in it."""
+    # Here and not above: YAML costs a megabyte that a client command has no use for.
+    from lockstep import config_yaml  # noqa: PLC0415
+
+    if len(text) > MAX_BYTES:
+        raise ConfigError([f"is larger than {MAX_BYTES // 1024 // 1024} MiB, which no configuration of lockstep is"])
+    problems = Problems()
+    root = config_yaml.read(text, problems)
+    config = _config(root, text, path)
+    problems.raise_any()
+    config_overlap.check(config, problems)
+    problems.raise_any()
+    return config
+
+
+def _config(root: Mapping, text: bytes, path: str) -> Config:
+    root.allow("state_dir", "log_level", "rsync", "status", "mirrors")
+    mirrors = root.items("mirrors", required=True, of="mirrors: a list with one mapping for each")
+    return Config(
+        path=path,
+        sha256=hashlib.sha256(text).hexdigest(),
+        state_dir=_absolute(root.get("state_dir"), "/var/lib/lockstep"),
+        log_level=root.get("log_level").choice(LOG_LEVELS, "info"),
+        rsync=_program(root.get("rsync")),
+        status=_status(root.mapping("status")),
+        mirrors=tuple(_mirror(item.as_mapping()) for item in mirrors),
+    )
+
+
+def _status(node: Mapping) -> Status:
+    node.allow("listen", "socket", "max_lag")
+    listen = node.get("listen")
+    socket = _absolute(node.get("socket"), "/run/lockstep/status.sock")
+    if len(socket.encode("utf-8", "surrogateescape")) > MAX_SOCKET_PATH:
+        node.get("socket").problem(f"is longer than the {MAX_SOCKET_PATH} bytes that the kernel allows; shorten it")
+    return Status(
+        listen=None if listen.is_null() else config_url.listen(listen, "127.0.0.1:8008"),
+        socket=socket,
+        max_lag=node.get("max_lag").number(60.0, 0.1, YEAR),
+    )
+
+
+def _mirror(node: Mapping) -> Mirror:
+    node.allow(
+        "name", "source", "exclude", "delete", "quiet", "max_wait",
+        "reconcile_every", "max_delete", "pace", "targets",
+    )  # fmt: skip
+    quiet = node.get("quiet").number(1.0, 0.0, 3600.0)
+    # Whoever lengthens `quiet` alone means the wait to follow, not a mistake to be told of.
+    max_wait = node.get("max_wait").number(max(10.0, quiet), 0.0, 86400.0)
+    if max_wait < quiet:
+        node.get("max_wait").problem(f"is {max_wait:g}, less than quiet ({quiet:g}); it must be the same or more")
+    every = node.get("reconcile_every").number(86400.0, 0.0, YEAR)
+    if 0.0 < every < 1.0:
+        node.get("reconcile_every").problem(f"is {every:g} seconds; write 0 for never, or 1 or more")
+    return Mirror(
+        name=node.get("name", required=True).matching(NAME, NAME_DESCRIBED),
+        source=_source(node.get("source", required=True)),
+        exclude=tuple(_pattern(item) for item in node.items("exclude")),
+        delete=node.get("delete").boolean(True),
+        quiet=quiet,
+        max_wait=max_wait,
+        reconcile_every=every,
+        max_delete=_max_delete(node.mapping("max_delete")),
+        pace=node.get("pace").number(0.25, 0.0, 1.0),
+        targets=tuple(
+            _target(item.as_mapping())
+            for item in node.items("targets", required=True, of="targets: a list with a url for each")
+        ),
+    )
+
+
+def _max_delete(node: Mapping) -> MaxDelete:
+    node.allow("percent", "at_least", "window")
+    default = MaxDelete()
+    return MaxDelete(
+        percent=node.get("percent").number(default.percent, 0.0, 100.0),
+        at_least=node.get("at_least").integer(default.at_least, 0, 10**12),
+        window=node.get("window").number(default.window, 0.0, 86400.0),
+    )
+
+
+def _target(node: Mapping) -> Target:
+    node.allow("url", "password_file", "rsync_options")
+    url = node.get("url", required=True)
+    options = []
+    for item in node.items("rsync_options"):
+        option = item.text()
+        if option and (wrong := config_options.problems(option)):
+            item.problem("; ".join(wrong))
+        options.append(option)
+    password = node.get("password_file")
+    password_file = None if password.is_absent() or password.is_null() else _absolute(password, "")
+    target = config_url.target(url, password_file, tuple(options))
+    if target.scheme == "file" and password_file is not None:
+        password.problem("a folder of this host needs no password; leave it out")
+    if target.scheme == "rsync" and target.user is not None and password_file is None:
+        url.problem(f"names the user {target.user}, so password_file is required")
+    if target.scheme == "rsync" and target.user is None and password_file is not None:
+        url.problem("names no user for the password_file; write rsync://USER@HOST/MODULE")
+    return target
+
+
+def _source(value: Value) -> bytes:
+    path = _absolute(value, "")
+    if path == "/":
+        value.problem("must not be /: /proc and the watcher's own files would be mirrored; name directories below it")
+    return path.encode("utf-8", "surrogateescape")
+
+
+def _pattern(value: Value) -> bytes:
+    pattern = value.text().encode("utf-8", "surrogateescape")
+    if not value.failed:
+        reason = filters.problem(pattern)
+        if reason:
+            value.problem(reason)
+    return pattern
+
+
+def _program(value: Value) -> str:
+    program = value.text("rsync")
+    if not value.failed and ("/" in program and not program.startswith("/")):
+        value.problem(f"must be an absolute path or a bare name to look for in PATH, not {program!r}")
+    return program
+
+
+def _absolute(value: Value, default: str) -> str:
+    """A normalised absolute path; `..` is refused, for what it means depends on links that can change."""
+    path = value.text(default)
+    if value.failed or value.is_absent():
+        return path
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if not path.startswith("/"):
+        value.problem(f"must be an absolute path, one that begins with /, not {path!r}")
+    elif ".." in parts:
+        value.problem(f"must not contain .. : {path!r}")
+    return "/" + "/".join(parts)

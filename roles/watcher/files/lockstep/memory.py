@@ -1,0 +1,58 @@
+"""What a mirror remembers across restarts: which source it was, and until when each target had confirmed everything.
+
+Nothing here is needed to be right, only to be quick and careful: without it the source is taken as it is, and the first
+reconcile compares sizes and times.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from dataclasses import dataclass, field
+from typing import Optional
+
+from lockstep.source.identity import Identity
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Memory:
+    """`confirmed`: target's url → epoch seconds; `nested`: mount points below the source."""
+
+    path: str
+    identity: Optional[Identity] = None
+    nested: list[bytes] = field(default_factory=list)
+    confirmed: dict[str, float] = field(default_factory=dict)
+
+    def save(self) -> None:
+        """Replace the file in one step, on the disk before it counts.  Raises OSError."""
+        data = {
+            "identity": self.identity.to_json() if self.identity else None,
+            "nested": [os.fsdecode(path) for path in self.nested],
+            "confirmed": self.confirmed,
+        }
+        new = self.path + ".new"
+        with open(new, "w", encoding="ascii") as file:
+            json.dump(data, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, self.path)
+
+
+def load(state_dir: str, mirror: str) -> Memory:
+    """The memory of a mirror; an empty one where there is none, or none that can be read."""
+    path = os.path.join(state_dir, f"{mirror}.json")
+    try:
+        with open(path, encoding="ascii") as file:
+            data = json.load(file)
+        identity = Identity.from_json(data["identity"]) if data["identity"] is not None else None
+        nested = [os.fsencode(name) for name in data["nested"]]
+        confirmed = {str(url): float(at) for url, at in data["confirmed"].items()}
+    except FileNotFoundError:
+        return Memory(path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
+        log.warning("mirror %s: %s cannot be read (%s); starting without it", mirror, path, err)
+        return Memory(path)
+    return Memory(path, identity, nested, confirmed)

@@ -1,0 +1,367 @@
+"""One mirror: its source, what is written there and not closed yet, and its targets.
+
+Order at the start: is it the right source? then watch everything, then reconcile; so nothing falls between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import stat
+import time
+from typing import Callable, Optional
+
+from lockstep import memory as memories
+from lockstep.changes import ATTRIBUTES, CONTENT, DIRECTORY_GONE, GONE, STRUCTURE, SUSPECT, Change
+from lockstep.config import Config, Mirror
+from lockstep.custody import Custody
+from lockstep.filters import Filter
+from lockstep.source import Reading, Seen
+from lockstep.source.watches import WatchTree
+from lockstep.status.condition import Condition, of_target
+from lockstep.target import TargetSync
+from lockstep.unclosed import SETTLE, Unclosed
+
+log = logging.getLogger(__name__)
+
+SCAN_SLICE = 0.02  # seconds of walking between looks at everything else
+RESCUE = 60.0  # seconds between reconciles where directories are not watched
+SAVE = 5.0
+FRESH = 60.0  # seconds: a file whose ctime is older came with a moved directory
+
+
+class MirrorSync:
+    """`start()`, then `tick()` once a second; `close()` to begin nothing more."""
+
+    def __init__(self, config: Mirror, settings: Config, on_ready: Callable[[], None]) -> None:
+        self.config = config
+        self.rsync = shutil.which(settings.rsync) or settings.rsync  # once: not a search of PATH at each start
+        self.state_dir = settings.state_dir
+        self.filters = Filter(config.exclude)
+        self.memory = memories.load(settings.state_dir, config.name)
+        self.custody = Custody(config.source, self.memory)
+        self.targets = [TargetSync(target, self, self._tell) for target in config.targets]
+        self.tree: Optional[WatchTree] = None
+        self.watched = False  # all watches stand
+        self.overflows = 0
+        self.events = 0
+        self._unclosed = Unclosed(config.quiet, config.max_wait)
+        self._unclosed_timer: Optional[asyncio.TimerHandle] = None
+        self._on_ready = on_ready
+        self._loop = asyncio.get_running_loop()
+        self._drained = time.monotonic()  # when the events that waited were last taken
+        self._overflowed = False
+        self._missed_since: Optional[float] = None
+        self._next_reconcile = 0.0
+        self._next_save = 0.0
+        self._clock = time.time() - time.monotonic()
+        self._conditions: dict[TargetSync, Condition] = {}
+        self._log = logging.LoggerAdapter(log, {"mirror": config.name})
+
+    # ------------------------------------------------------------------ what targets ask (target.Source)
+
+    def unchanged(self) -> bool:
+        if self.custody.unchanged():
+            return True
+        self._lose()
+        return False
+
+    def may_send(self) -> bool:
+        return self.watched and not self.custody.held
+
+    def oldest_unclosed(self) -> Optional[float]:
+        return self._unclosed.oldest()
+
+    # ------------------------------------------------------------------ life
+
+    def start(self) -> None:
+        if self.custody.check():
+            self._watch()
+        else:
+            self._log.error(
+                "held: %s; mend it, or accept it with: lockstep release %s", self.custody.held, self.config.name
+            )
+            self._on_ready()
+        self._tell()
+
+    def _watch(self) -> None:
+        try:
+            self.tree = WatchTree(self.config.source, self.filters.excluded)
+        except OSError as err:
+            self.custody.hold(f"source {os.fsdecode(self.config.source)} cannot be watched: {err.strerror or err}")
+            self._on_ready()
+            return
+        self._loop.add_reader(self.tree.fileno(), self._readable)
+        self._walk()
+
+    def _walk(self) -> None:
+        """Go on setting watches; live changes are read in between."""
+        if self.tree is None:
+            return
+        reading = Reading()
+        done = self.tree.scan(reading, SCAN_SLICE)
+        self._take(reading)
+        if not done:
+            self._loop.call_soon(self._walk)
+        elif not self.watched:
+            self.watched = True
+            self._watches_stand()
+        elif self._missed_since is not None:
+            since, self._missed_since = self._missed_since, None
+            self._reconcile(since)
+
+    def _watches_stand(self) -> None:
+        now, clock = time.monotonic(), time.time()
+        for target in self.targets:
+            known = self.memory.confirmed.get(target.config.url)
+            suspect = known is not None and known > clock + 1  # the clock went back: no time can be trusted
+            target.reconcile.want_all(now, None if suspect else known, suspect)
+            target.kick()
+        self._schedule()
+        self._on_ready()
+        self._tell()
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        if self.custody.held:
+            self._come_back()
+        elif self.custody.unchanged():
+            if self.tree is not None:
+                self.tree.sweep()
+            if self.watched and self._next_reconcile and now >= self._next_reconcile:
+                self._reconcile(None)
+        else:
+            self._lose()
+        if now >= self._next_save:
+            self._next_save = now + SAVE
+            self._remember()
+        for target in self.targets:
+            target.tick()
+
+    def close(self) -> None:
+        self._unwatch()
+        self._remember(last=True)
+        for target in self.targets:
+            target.close()
+
+    def _unwatch(self) -> None:
+        if self._unclosed_timer is not None:
+            self._unclosed_timer.cancel()
+            self._unclosed_timer = None
+        if self.tree is not None:
+            self._loop.remove_reader(self.tree.fileno())
+            self.tree.close()
+            self.tree = None
+        self.watched = False
+
+    # ------------------------------------------------------------------ losing the source and getting it back
+
+    def _lose(self) -> None:
+        if self.tree is not None:
+            self._remember()
+            self._unwatch()
+            self._log.error(
+                "held: %s; nothing is sent or deleted until it is back, or until: lockstep release %s",
+                self.custody.held,
+                self.config.name,
+            )
+            self._tell()
+
+    def _come_back(self) -> None:
+        if self.custody.check():
+            self._log.info("the source is back")
+            self._watch()
+            self._tell()
+
+    def release(self) -> str:
+        """Accept the source as it is now, or let held deletions go.  Raises OSError where there is no source."""
+        if self.custody.held:
+            self.custody.accept()
+            if self.custody.held:
+                raise OSError(0, self.custody.held)
+            self._watch()
+            return f"mirror {self.config.name}: the source is accepted as it is now"
+        count = sum(target.release() for target in self.targets)
+        if not count:
+            return f"mirror {self.config.name}: nothing was held"
+        return f"mirror {self.config.name}: {count} held deletions released"
+
+    def resync(self, path: Optional[bytes]) -> str:
+        now = time.monotonic()
+        for target in self.targets:
+            if path:
+                target.reconcile.want(path, Change(ATTRIBUTES, now))
+            else:
+                target.reconcile.want_all(now)
+            target.kick()
+        return f"mirror {self.config.name}: reconcile of {os.fsdecode(path) if path else 'everything'} asked for"
+
+    def pause(self, paused: bool) -> str:
+        for target in self.targets:
+            target.pause(paused)
+        return f"mirror {self.config.name}: {'paused' if paused else 'resumed'}"
+
+    # ------------------------------------------------------------------ from the source to the targets
+
+    def _readable(self) -> None:
+        if self.tree is None:
+            return
+        reading = self.tree.read()
+        self.events += reading.events
+        if reading.lost_root or reading.unmounted:
+            self.custody.hold("the source, or a file system below it, was unmounted, moved or deleted")
+            self._lose()
+            return
+        if reading.overflow:
+            self._overflow()
+        else:
+            self._drained = time.monotonic()
+        self._take(reading)
+        if self.tree.scanning:
+            self._loop.call_soon(self._walk)
+
+    def _overflow(self) -> None:
+        self.overflows += 1
+        if not self._overflowed:
+            self._log.warning(
+                "the queue of events overflowed; reconciling (raise fs.inotify.max_queued_events, "
+                "variable inotify_limits_max_queued_events, if this goes on)"
+            )
+        self._overflowed = True
+        if self._missed_since is None and self.tree is not None:
+            self._missed_since = time.time() - (time.monotonic() - self._drained)
+            self.tree.rescan()
+
+    def _take(self, reading: Reading) -> None:
+        if not reading.seen:
+            return
+        now = time.monotonic()
+        unclosed = self._unclosed
+        for what, path in reading.seen:
+            if what is Seen.WRITTEN:
+                unclosed.written(path, now)
+            elif what is Seen.CLOSED:
+                first = unclosed.settled(path)
+                self._note(path, ATTRIBUTES if first is None else CONTENT, now if first is None else first)
+            elif what is Seen.COMPLETE:
+                unclosed.settled(path)
+                self._note(path, CONTENT, now)
+            elif what is Seen.GONE:
+                unclosed.settled(path)
+                self._note(path, GONE, now)
+            elif what is Seen.FOUND:
+                self._found(path, now)
+            elif what is Seen.DIRECTORY_NEW:
+                self._note(path, ATTRIBUTES | STRUCTURE, now)
+            elif what is Seen.DIRECTORY_GONE:
+                self._note(path, GONE | DIRECTORY_GONE, now)
+            elif path not in unclosed:
+                self._note(path, ATTRIBUTES, now)
+        self._await_unclosed(now)
+        for target in self.targets:
+            target.kick()
+
+    def _note(self, path: bytes, flags: int, since: float) -> None:
+        for target in self.targets:
+            target.note(path, flags, since)
+
+    def _found(self, path: bytes, now: float) -> None:
+        """A file that stood there before its directory was watched: written still, complete, or moved in."""
+        try:
+            status = os.lstat(self.config.source + b"/" + path)
+        except OSError:
+            return  # gone again, which gives an event of its own
+        clock = time.time()
+        if stat.S_ISREG(status.st_mode) and -SETTLE < clock - status.st_mtime < SETTLE:
+            self._unclosed.found(path, now)
+        else:
+            self._note(path, CONTENT if clock - status.st_ctime < FRESH else CONTENT | SUSPECT, now)
+
+    def _await_unclosed(self, now: float) -> None:
+        due = self._unclosed.next_due()
+        if due is None:
+            return
+        if self._unclosed_timer is not None:
+            if self._unclosed_timer.when() <= due:
+                return
+            self._unclosed_timer.cancel()
+        self._unclosed_timer = self._loop.call_at(max(due, now), self._send_unclosed)
+
+    def _send_unclosed(self) -> None:
+        self._unclosed_timer = None
+        now = time.monotonic()
+        for path, first in self._unclosed.due(now):
+            self._note(path, CONTENT, first)
+        self._await_unclosed(now)
+        for target in self.targets:
+            target.kick()
+
+    # ------------------------------------------------------------------ reconciles, memory, telling
+
+    def _reconcile(self, since: Optional[float]) -> None:
+        now = time.monotonic()
+        for target in self.targets:
+            target.reconcile.want_all(now, since)
+            target.kick()
+        self._overflowed = False
+        self._schedule()
+
+    def _schedule(self) -> None:
+        every = self.config.reconcile_every
+        if self.tree is not None and self.tree.problems:
+            every = min(every or RESCUE, RESCUE)
+            self.tree.rescan()
+        self._next_reconcile = time.monotonic() + every if every else 0.0
+
+    def _remember(self, last: bool = False) -> None:
+        """Note until when each target has confirmed everything, as an epoch: the base for ctimes after a restart."""
+        clock, now = time.time(), time.monotonic()
+        # while something is unconfirmed, a clock set forward must not overtake the ctime that it has
+        waits = any(target.oldest() is not None for target in self.targets)
+        self._clock = min(self._clock, clock - now) if waits else clock - now
+        active = False
+        for target in self.targets:
+            if target.reconcile.whole_done:
+                oldest = target.oldest()
+                self.memory.confirmed[target.config.url] = self._clock + min(
+                    self._drained, now if oldest is None else oldest
+                )
+                active = active or last or oldest is not None or self._active(target)
+        if active:
+            try:
+                self.memory.save()
+            except OSError as err:
+                self._log.error("%s cannot be written: %s", self.memory.path, err.strerror or err)
+
+    def _active(self, target: TargetSync) -> bool:
+        last = target.standing.last_confirmed
+        return last is not None and time.monotonic() - last < 2 * SAVE
+
+    def _tell(self) -> None:
+        """One line in the log for each change of a target's state."""
+        for target in self.targets:
+            condition = of_target(self, target, time.monotonic())
+            known = self._conditions.get(target)
+            if known is None or known.state != condition.state:
+                self._conditions[target] = condition
+                level = (
+                    logging.INFO
+                    if condition.state in ("live", "reconciling", "starting", "paused")
+                    else logging.WARNING
+                )
+                self._log.log(
+                    level,
+                    "%s: %s%s",
+                    target.config.name,
+                    condition.state,
+                    f": {condition.reason}" if condition.reason else "",
+                )
+            else:
+                condition.since = known.since
+                self._conditions[target] = condition
+
+    def condition(self, target: TargetSync) -> Condition:
+        """The target's state as it was last told."""
+        return self._conditions[target]

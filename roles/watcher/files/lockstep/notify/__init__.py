@@ -1,0 +1,3 @@
+"""What others are told as it happens."""
+
+from __future__ import annotations

@@ -1,0 +1,321 @@
+"""Changes → batches: which path goes through which lane now, and which has to wait for what is under way.
+
+Pure: the disk is asked through `look`, a function from path to `os.stat_result` or None.  Two batches under way never
+hold the same path, nor one above or below the other's: a deletion of `d` and a file sent to a new `d/x` cannot cross.
+The one thing that may overlap is a directory listed for its attributes alone, which rsync cannot harm what is below
+with; where that happens its times are sent once more afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Callable, Optional
+
+from lockstep.changes import (
+    ATTRIBUTES,
+    CONTENT,
+    DIRECTORY_GONE,
+    GONE,
+    PERMITTED,
+    STRUCTURE,
+    SUBTREE,
+    Change,
+    Changes,
+    ancestors,
+    parent_of,
+)
+from lockstep.transfer.command import Lane
+
+Look = Callable[[bytes], Optional[os.stat_result]]
+
+MAX_NAMES = 2_000
+MAX_BYTES = 64 << 20
+BULK = 8 << 20  # bytes from which a file goes alone, so that it delays nobody
+LOOK_AHEAD = 4 * MAX_NAMES  # changes looked at in one go
+
+
+@dataclass(eq=False)
+class Batch:
+    """Names that one rsync takes: `items` are confirmed with it, `listed` is what goes over the pipe.
+
+    `listed` says of each name whether it is more than a directory's attributes, so that nothing above or below it may
+    be under way elsewhere.
+    """
+
+    lane: Lane
+    bulk: bool = False
+    items: dict[bytes, Change] = field(default_factory=dict)
+    listed: dict[bytes, bool] = field(default_factory=dict)
+    above: set[bytes] = field(default_factory=set)  # every directory above what is listed
+    covered: set[bytes] = field(default_factory=set)  # paths that another one in `items` stands for
+    stale: set[bytes] = field(default_factory=set)  # directories whose times are to be sent again when it has ended
+    size: int = 0
+
+    def add(self, path: bytes, whole: bool = False) -> None:
+        if path not in self.listed:
+            self.listed[path] = whole
+            self.above.update(ancestors(path))
+        elif whole:
+            self.listed[path] = True
+
+    def take(self, path: bytes, change: Change, whole: bool = True) -> None:
+        known = self.items.get(path)
+        if known is None:
+            self.items[path] = change
+        else:
+            known.flags |= change.flags & ~PERMITTED | (known.flags & change.flags & PERMITTED)
+            known.since = min(known.since, change.since)
+        self.add(path, whole)
+
+    def touches(self, path: bytes, whole: bool = True) -> bool:
+        """May this path not be under way elsewhere meanwhile?"""
+        if path in self.listed or (whole and path in self.above):
+            return True
+        return any(self.listed.get(above, False) for above in ancestors(path))
+
+    @property
+    def parents(self) -> set[bytes]:
+        return {parent_of(path) for path in self.items if path}
+
+    def oldest(self) -> float:
+        return min(change.since for change in self.items.values())
+
+
+@dataclass
+class Plan:
+    batches: list[Batch] = field(default_factory=list)
+    subtrees: dict[bytes, Change] = field(default_factory=dict)  # to be compared, not sent
+    dropped: int = 0  # deletions that the mirror does not pass on
+    root_missing: bool = False
+
+
+class Planner:
+    """One round of planning over the changes of one target.
+
+    `free` says which lanes can take a batch, `bulk_slots` how many large files may start, `under_way` what holds which
+    paths.  What is planned is taken out of the changes; the caller puts it back if it fails.
+    """
+
+    def __init__(
+        self,
+        changes: Changes,
+        look: Look,
+        under_way: Iterable[Batch],
+        free: frozenset[Lane],
+        bulk_slots: int = 0,
+        delete: bool = True,
+        structure: Optional[Callable[[bytes], bool]] = None,
+        max_names: int = MAX_NAMES,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self._changes = changes
+        self._look = look
+        self._active = list(under_way)
+        self._free = free
+        self._bulk_slots = bulk_slots
+        self._delete = delete
+        self._waits_elsewhere = structure
+        self._max_names = max_names
+        self._max_bytes = max_bytes
+        self._open: dict[Lane, Batch] = {}
+        self._taken: set[bytes] = set()
+        self._missing: dict[bytes, bool] = {}
+        self._replaced: dict[bytes, float] = {}
+        self._plan = Plan()
+
+    def run(self) -> Plan:
+        look_ahead = LOOK_AHEAD if Lane.CONTENT in self._free else LOOK_AHEAD // 16
+        for number, (path, change) in enumerate(self._changes.paths.items()):
+            if number >= look_ahead:
+                break
+            if path in self._taken or not self._worth_a_look(change):
+                continue
+            if self._blocked(path, None, whole=change.flags != ATTRIBUTES):
+                continue
+            self._place(path, change)
+        for batch in self._plan.batches:
+            self._list_parents(batch)
+        for path in self._taken:
+            self._changes.paths.pop(path, None)
+        for path, since in self._replaced.items():
+            self._changes.note(path, CONTENT, since)
+        return self._plan
+
+    # ------------------------------------------------------------------ one change
+
+    def _worth_a_look(self, change: Change) -> bool:
+        """Nothing is asked of the disk for what has no free lane whatever the answer."""
+        if change.flags & (SUBTREE | GONE):
+            return True
+        if change.flags & CONTENT:
+            return self._room(Lane.CONTENT) or self._bulk_slots > 0
+        if self._room(Lane.ROOT):
+            return True
+        return self._room(Lane.REST) or self._room(Lane.CONTENT)
+
+    def _place(self, path: bytes, change: Change) -> None:
+        status = self._look(path)
+        if status is None:
+            self._place_missing(path, change)
+        elif stat.S_ISDIR(status.st_mode):
+            if change.flags & (SUBTREE | DIRECTORY_GONE):
+                self._taken.add(path)
+                self._plan.subtrees[path] = change
+            else:
+                lane = Lane.CONTENT if Lane.CONTENT in self._open or not self._room(Lane.REST) else Lane.REST
+                self._put(
+                    lane if path else Lane.ROOT, path, change, 0, whole=change.flags != ATTRIBUTES and path != b""
+                )
+        elif change.flags & SUBTREE:  # no directory any more: itself is all there is
+            change.flags = change.flags & ~SUBTREE | CONTENT
+            self._place_file(path, change, status)
+        else:
+            self._place_file(path, change, status)
+
+    def _place_file(self, path: bytes, change: Change, status: os.stat_result) -> None:
+        lane = Lane.CONTENT if change.flags & CONTENT else Lane.REST
+        if change.flags & (GONE | DIRECTORY_GONE):
+            lane = Lane.CONTENT  # gone and here again: another one
+        if stat.S_ISREG(status.st_mode) and status.st_size >= BULK:
+            self._put_bulk(lane, path, change)
+        else:
+            self._put(lane, path, change, status.st_size if stat.S_ISREG(status.st_mode) else 0)
+
+    def _place_missing(self, path: bytes, change: Change) -> None:
+        if not self._delete:
+            self._taken.add(path)
+            self._plan.dropped += 1
+            return
+        if not self._room(Lane.REMOVE):
+            return
+        top, covered = self._topmost_missing(path)
+        if covered:  # something that is no directory stands above: sending that replaces all below it
+            self._taken.add(path)
+            self._replaced[top] = min(change.since, self._replaced.get(top, change.since))
+            return
+        if not top:
+            self._plan.root_missing = True
+            return
+        known = self._changes.paths.get(top) if top != path else None
+        batch = self._batch(Lane.REMOVE)
+        if self._blocked(top, batch) or not self._structure_with(batch, top):
+            return
+        if top != path:
+            change = Change(change.flags | GONE | DIRECTORY_GONE, change.since)
+        if known is not None and top not in self._taken:
+            self._taken.add(top)
+            batch.take(top, known)
+        self._taken.add(path)
+        batch.covered.add(path)
+        batch.take(top, change)
+        self._begin(batch)
+
+    def _topmost_missing(self, path: bytes) -> tuple[bytes, bool]:
+        """The highest directory above a missing path that is missing too; or, with True, what stands in its way."""
+        top = path
+        for above in ancestors(path):
+            missing = self._missing.get(above)
+            if missing is None:
+                status = self._look(above)
+                if status is not None and not stat.S_ISDIR(status.st_mode):
+                    return above, True
+                missing = self._missing[above] = status is None
+            if not missing:
+                break
+            top = above
+        return top, False
+
+    # ------------------------------------------------------------------ lanes
+
+    def _room(self, lane: Lane) -> bool:
+        if lane not in self._free:
+            return False
+        batch = self._open.get(lane)
+        return batch is None or (len(batch.listed) < self._max_names and batch.size < self._max_bytes)
+
+    def _batch(self, lane: Lane) -> Batch:
+        return self._open.get(lane) or Batch(lane)
+
+    def _put(self, lane: Lane, path: bytes, change: Change, size: int, whole: bool = True) -> None:
+        if not self._room(lane):
+            return
+        batch = self._batch(lane)
+        if self._blocked(path, batch, whole) or not self._structure_with(batch, path):
+            return
+        self._taken.add(path)
+        batch.take(path, change, whole)
+        batch.size += size
+        self._begin(batch)
+
+    def _put_bulk(self, lane: Lane, path: bytes, change: Change) -> None:
+        if self._bulk_slots <= 0 or any(self._has_structure(above) for above in ancestors(path)):
+            return
+        batch = Batch(lane, bulk=True)
+        if self._blocked(path, batch):
+            return
+        self._taken.add(path)
+        batch.take(path, change)
+        self._bulk_slots -= 1
+        self._plan.batches.append(batch)
+        self._active.append(batch)
+
+    def _begin(self, batch: Batch) -> None:
+        if batch.lane not in self._open:
+            self._open[batch.lane] = batch
+            self._plan.batches.append(batch)
+            self._active.append(batch)
+
+    def _blocked(self, path: bytes, own: Optional[Batch], whole: bool = True) -> bool:
+        return any(batch.touches(path, whole) for batch in self._active if batch is not own)
+
+    # ------------------------------------------------------------------ directories that go along
+
+    def _has_structure(self, path: bytes) -> bool:
+        change = self._changes.paths.get(path)
+        if change is not None and change.flags & STRUCTURE and path not in self._taken:
+            return True
+        return self._waits_elsewhere is not None and self._waits_elsewhere(path)
+
+    def _structure_with(self, batch: Batch, path: bytes) -> bool:
+        """New directories above a path go in the same batch, or the path has to wait for them."""
+        needed = []
+        for above in ancestors(path):
+            if not above or above in batch.listed or not self._has_structure(above):
+                continue
+            if self._blocked(above, batch) or self._look(above) is None:
+                return False
+            needed.append(above)
+        for above in needed:
+            change = self._changes.paths.get(above)
+            if change is None or change.flags & (SUBTREE | DIRECTORY_GONE):
+                batch.add(above, whole=True)
+            else:
+                self._taken.add(above)
+                batch.take(above, change)
+        return True
+
+    def _list_parents(self, batch: Batch) -> None:
+        """Writing into a directory changes its time on the target, so each one is sent along and set right at the end.
+
+        Not the source itself, which has a lane of its own; not with REMOVE, which deletes what it does not find (were
+        the source unmounted just now, that would be the parent); and not with bulk, which may take for hours.
+        """
+        for parent in batch.parents:
+            if parent in batch.listed:
+                continue
+            if not parent or batch.bulk or batch.lane is Lane.REMOVE or self._blocked(parent, batch, whole=False):
+                batch.stale.add(parent)
+                continue
+            change = self._changes.paths.get(parent)
+            if change is not None and parent not in self._taken and change.flags == ATTRIBUTES:
+                self._taken.add(parent)
+                batch.take(parent, change, whole=False)
+            else:
+                batch.add(parent)
+        for other in self._active:
+            shared = batch.parents & (other.parents | other.listed.keys()) if other is not batch else set()
+            batch.stale |= shared
+            other.stale |= shared

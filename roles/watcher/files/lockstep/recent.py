@@ -1,0 +1,43 @@
+"""Files whose inode changed since a moment, by their ctime.
+
+Neither size nor mtime can be trusted for what happened while nobody watched: a file may be rewritten with both as
+before.  Nobody can set a ctime (stat(2)).  The walk pauses often, for whoever shares the event loop with it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Callable, Optional
+
+PAUSE = 300  # entries between pauses
+
+
+def changed_since(
+    source: bytes, top: bytes, since: float, excluded: Callable[[bytes, bool], bool]
+) -> Iterator[Optional[bytes]]:
+    """Paths (relative to the source) below `top` with a ctime of `since` (epoch, seconds) or later; None to pause.
+
+    Directories are not told: a comparison sees them.  What cannot be read is left to the comparison, which says so.
+    """
+    left = [top]
+    looked = 0
+    while left:
+        path = left.pop()
+        prefix = path + b"/" if path else b""
+        try:
+            with os.scandir(source + b"/" + path if path else source) as entries:
+                for entry in entries:
+                    looked += 1
+                    if looked % PAUSE == 0:
+                        yield None
+                    found = prefix + entry.name
+                    is_dir = entry.is_dir(follow_symlinks=False)
+                    if excluded(found, is_dir):
+                        continue
+                    if is_dir:
+                        left.append(found)
+                    elif entry.stat(follow_symlinks=False).st_ctime >= since:
+                        yield found
+        except OSError:
+            continue

@@ -1,0 +1,217 @@
+"""The service: one event loop with all mirrors, signals, reload, status, and an orderly stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+from typing import Any, Callable, Optional
+
+from lockstep import config as configuration
+from lockstep import logs
+from lockstep.config import Config, ConfigError
+from lockstep.mirror import MirrorSync
+from lockstep.notify import systemd
+from lockstep.status.control import ControlError, ControlServer
+from lockstep.status.http import StatusHttp
+from lockstep.status.snapshot import document
+
+log = logging.getLogger(__name__)
+
+STOP_TIMEOUT = 10.0  # seconds for what is under way to end by itself
+
+
+class Service:
+    def __init__(self, path: str, config: Config, on_ready: Optional[Callable[[], None]]) -> None:
+        self.config = config
+        self.config_error: Optional[str] = None
+        self.started = self.loaded = time.time()
+        self.mirrors: dict[str, MirrorSync] = {}
+        self._path = path
+        self._on_ready = on_ready
+        self._waiting_for: set[str] = set()
+        self._stop = asyncio.Event()
+        self._closing: list[MirrorSync] = []
+        self._control: Optional[ControlServer] = None
+        self._http: Optional[StatusHttp] = None
+
+    async def run(self) -> int:
+        """Until SIGTERM or SIGINT.  0 after an orderly stop; raises ControlError or OSError when it cannot start."""
+        loop = asyncio.get_running_loop()
+        os.makedirs(self.config.state_dir, mode=0o750, exist_ok=True)
+        await self._serve_status()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        self._waiting_for = {mirror.name for mirror in self.config.mirrors}
+        for mirror in self.config.mirrors:
+            self._begin(mirror)
+        self._ready_when_watched()
+        ticker = asyncio.ensure_future(self._tick())
+        stopped = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait({ticker, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if ticker.done():
+            ticker.result()  # raises what ended it
+        ticker.cancel()
+        await self._shut_down()
+        return 0
+
+    # ------------------------------------------------------------------ life
+
+    def _begin(self, config: configuration.Mirror) -> None:
+        mirror = MirrorSync(config, self.config, lambda: self._mirror_ready(config.name))
+        self.mirrors[config.name] = mirror
+        mirror.start()
+
+    def _mirror_ready(self, name: str) -> None:
+        self._waiting_for.discard(name)
+        self._ready_when_watched()
+
+    def _ready_when_watched(self) -> None:
+        """Ready: every mirror is watched, or says why it is not.  Whether targets answer is for the status to say."""
+        if self._waiting_for or len(self.mirrors) < len(self.config.mirrors):
+            return
+        gc.collect()
+        gc.freeze()  # the watches live as long as the service: no need to look through them at each collection
+        systemd.ready()
+        if self._on_ready is not None:
+            self._on_ready()
+            self._on_ready = None
+
+    async def _tick(self) -> None:
+        interval = systemd.watchdog_interval()
+        while True:
+            for mirror in list(self.mirrors.values()):
+                mirror.tick()
+            self._closing = [m for m in self._closing if any(target.busy for target in m.targets)]
+            if interval is not None:
+                systemd.watchdog()
+            await asyncio.sleep(1.0)
+
+    async def _shut_down(self) -> None:
+        systemd.stopping()
+        log.info("stopping")
+        for mirror in self.mirrors.values():
+            mirror.close()
+        closing = [*self.mirrors.values(), *self._closing]
+        if not await self._idle(closing, STOP_TIMEOUT):
+            log.warning("what was still under way is stopped; the next start reconciles")
+            for mirror in closing:
+                for target in mirror.targets:
+                    target.kill()
+            await self._idle(closing, STOP_TIMEOUT / 2)
+        if self._http is not None:
+            self._http.close()
+        if self._control is not None:
+            await self._control.close()
+
+    @staticmethod
+    async def _idle(mirrors: list[MirrorSync], seconds: float) -> bool:
+        """Wait until no rsync of these mirrors is left, for so long at most."""
+        for _ in range(int(seconds / 0.02)):
+            if not any(target.busy for mirror in mirrors for target in mirror.targets):
+                return True
+            await asyncio.sleep(0.02)
+        return False
+
+    # ------------------------------------------------------------------ reload
+
+    def _reload(self) -> None:
+        systemd.reloading()
+        try:
+            new = configuration.load(self._path)
+            self._refuse_what_needs_a_restart(new)
+        except ConfigError as err:
+            self.config_error = str(err)
+            log.error("%s: not reloaded, what runs goes on: %s", self._path, err)
+            systemd.ready()
+            return
+        old = {mirror.name: mirror for mirror in self.config.mirrors}
+        wanted = {mirror.name: mirror for mirror in new.mirrors}
+        self.config, self.config_error, self.loaded = new, None, time.time()
+        logging.getLogger().setLevel(new.log_level.upper())
+        for name in [name for name in old if wanted.get(name) != old[name]]:
+            mirror = self.mirrors.pop(name)
+            mirror.close()
+            self._closing.append(mirror)
+        added = [mirror for mirror in new.mirrors if mirror.name not in self.mirrors]
+        self._waiting_for = {mirror.name for mirror in added}
+        for mirror_config in added:
+            self._begin(mirror_config)
+        self.mirrors = {mirror.name: self.mirrors[mirror.name] for mirror in new.mirrors}
+        log.info("reloaded %s: %d mirrors, %d of them new or changed", self._path, len(wanted), len(added))
+        self._ready_when_watched()
+
+    def _refuse_what_needs_a_restart(self, new: Config) -> None:
+        for key in ("state_dir", "status", "rsync"):
+            if getattr(new, key) != getattr(self.config, key):
+                raise ConfigError([f"{key}: changed, which needs a restart of the service"])
+
+    # ------------------------------------------------------------------ status and orders
+
+    async def _serve_status(self) -> None:
+        status = self.config.status
+        self._control = ControlServer(status.socket, self._obey)
+        await self._control.start()
+        if status.listen is not None:
+            self._http = StatusHttp(status.listen, asyncio.get_running_loop(), lambda: document(self))
+            try:
+                self._http.start()
+            except OSError:
+                await self._control.close()
+                raise
+
+    def _obey(self, request: dict[str, Any]) -> dict[str, Any]:
+        order = request.get("command")
+        if order == "status":
+            return {"ok": True, "status": document(self)}
+        if order not in ("resync", "pause", "resume", "release"):
+            return {"ok": False, "error": f"unknown command {order!r}: status, resync, pause, resume or release"}
+        name = request.get("mirror")
+        mirror = self.mirrors.get(name) if isinstance(name, str) else None
+        if mirror is None:
+            return {"ok": False, "error": f"no mirror {name!r}; there are: {', '.join(self.mirrors) or 'none'}"}
+        try:
+            if order == "resync":
+                return {"ok": True, "message": mirror.resync(_path(request.get("path")))}
+            if order == "release":
+                return {"ok": True, "message": mirror.release()}
+            return {"ok": True, "message": mirror.pause(order == "pause")}
+        except (OSError, ValueError) as err:
+            return {"ok": False, "error": f"mirror {name}: {getattr(err, 'strerror', None) or err}"}
+
+
+def _path(given: object) -> Optional[bytes]:
+    """A path relative to the source from a request.  Raises ValueError for one that would lead out of it."""
+    if given is None or given == "":
+        return None
+    if not isinstance(given, str):
+        raise ValueError("path: a text is wanted")
+    parts = [part for part in os.fsencode(given).split(b"/") if part not in (b"", b".")]
+    if given.startswith("/") or b".." in parts or b"\0" in os.fsencode(given):
+        raise ValueError(f"path {given!r}: give it relative to the source, without ..")
+    return b"/".join(parts) or None
+
+
+def run(config_path: str, on_ready: Optional[Callable[[], None]] = None) -> int:
+    """Run the service in the foreground.  0 after an orderly stop, 1 failed, 2 the configuration has a mistake."""
+    try:
+        config = configuration.load(config_path)
+    except ConfigError as err:
+        for problem in err.problems:
+            sys.stderr.write(f"lockstep: {config_path}: {problem}\n")
+        return 2
+    logs.set_up(config.log_level)
+    try:
+        return asyncio.run(_run(config_path, config, on_ready))
+    except (ControlError, OSError) as err:
+        sys.stderr.write(f"lockstep: {err}\n")
+        return 1
+
+
+async def _run(path: str, config: Config, on_ready: Optional[Callable[[], None]]) -> int:
+    return await Service(path, config, on_ready).run()

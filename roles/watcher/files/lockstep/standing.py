@@ -1,0 +1,149 @@
+"""How a target stands: reachable or not, what it refused, what is held back from it, and what it is called for that.
+
+Plain data, no clock: every method is told the time (seconds, monotonic).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Optional
+
+from lockstep.backoff import Backoff
+from lockstep.changes import Change
+
+PARKED_LOOK = 5.0  # seconds between looks whether held deletions are none any more
+
+
+@dataclass
+class Problem:
+    """A path that the target or the source's disk refused, to be tried again at `due`."""
+
+    reason: str
+    since: float
+    due: float
+    backoff: Backoff
+    change: Change
+    waiting: bool = True  # for `due`; else tried again right now
+
+
+class Standing:
+    def __init__(self) -> None:
+        self.paused = False
+        self.down = ""
+        self.down_since = 0.0
+        self.next_try: Optional[float] = None
+        self._backoff = Backoff()
+        self.problems: dict[bytes, Problem] = {}
+        self.parked: dict[bytes, Change] = {}
+        self.held_count = 0
+        self.held_of = 0
+        self._look_at = 0.0
+        self.batches = 0
+        self.names = 0
+        self.failures = 0
+        self.last_confirmed: Optional[float] = None
+
+    # ------------------------------------------------------------------ the target as a whole
+
+    @property
+    def waiting(self) -> bool:
+        """Down, and the next try is not due."""
+        return self.next_try is not None
+
+    def fail(self, why: str, now: float) -> bool:
+        """It cannot take anything.  True when that is news."""
+        self.failures += 1
+        news = not self.down
+        if news:
+            self.down_since = now
+        self.down = why
+        if self.next_try is None:
+            self.next_try = now + self._backoff.next()
+        return news
+
+    def retry_due(self, now: float) -> bool:
+        if self.next_try is None or now < self.next_try:
+            return False
+        self.next_try = None
+        return True
+
+    def answered(self) -> None:
+        """It took something, or told something: it is there."""
+        self.down = ""
+        self.next_try = None
+        self._backoff.reset()
+
+    def confirmed(self, paths: Sequence[bytes], refused: Mapping[bytes, str], now: float) -> None:
+        self.answered()
+        self.batches += 1
+        self.names += len(paths) - len(refused)
+        self.last_confirmed = now
+        for path in paths:
+            if path not in refused:
+                self.problems.pop(path, None)
+
+    # ------------------------------------------------------------------ single paths
+
+    def is_new_problem(self, path: bytes) -> bool:
+        return path not in self.problems
+
+    def refuse(self, path: bytes, why: str, change: Change, now: float) -> None:
+        self.failures += 1
+        problem = self.problems.get(path)
+        if problem is None:
+            backoff = Backoff()
+            self.problems[path] = Problem(why, now, now + backoff.next(), backoff, change)
+        else:
+            problem.reason = why
+            problem.due = now + problem.backoff.next()
+            problem.change = change
+            problem.waiting = True
+
+    def problems_due(self, now: float) -> list[tuple[bytes, Change]]:
+        """The refused paths that are to be tried again now; each is told once."""
+        due = []
+        for path, problem in self.problems.items():
+            if problem.waiting and problem.due <= now:
+                problem.waiting = False
+                due.append((path, problem.change))
+        return due
+
+    # ------------------------------------------------------------------ held deletions
+
+    @property
+    def held(self) -> bool:
+        return bool(self.parked)
+
+    def park(self, items: Mapping[bytes, Change], count: int, of: int, now: float) -> None:
+        """Keep these deletions back until they are released or their files are back."""
+        for path, change in items.items():
+            below = path + b"/"
+            # rsync tells what is in a directory right before the directory itself, and its name stands for all of it
+            while self.parked and next(reversed(self.parked)).startswith(below):
+                self.parked.popitem()
+            self.parked[path] = change
+        self.held_count += count
+        self.held_of = max(self.held_of, of)
+        self._look_at = now + PARKED_LOOK
+
+    def parked_due(self, now: float) -> bool:
+        if not self.parked or now < self._look_at:
+            return False
+        self._look_at = now + PARKED_LOOK
+        return True
+
+    def unpark(self, paths: Iterable[bytes]) -> list[tuple[bytes, Change]]:
+        back = [(path, self.parked.pop(path)) for path in paths]
+        self.held_count = max(len(self.parked), self.held_count - len(back)) if self.parked else 0
+        return back
+
+    def release(self) -> dict[bytes, Change]:
+        parked, self.parked = self.parked, {}
+        self.held_count = self.held_of = 0
+        return parked
+
+    def oldest(self) -> Optional[float]:
+        times = [change.since for change in self.parked.values()]
+        times += [problem.change.since for problem in self.problems.values() if problem.waiting]
+        return min(times, default=None)

@@ -1,0 +1,66 @@
+"""What a target's state is called, and why: one word from the field, one sentence."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lockstep.mirror import MirrorSync
+    from lockstep.target import TargetSync
+
+STATES = ("live", "reconciling", "starting", "paused", "behind", "down", "held")  # best to worst
+BEHIND = 5.0  # seconds of lag beyond the longest wait for an unclosed file
+
+
+@dataclass
+class Condition:
+    state: str
+    reason: str = ""
+    since: float = field(default_factory=time.time)
+
+
+def worst(states: list[str]) -> str:
+    return max(states, key=STATES.index, default="live")
+
+
+def of_target(mirror: MirrorSync, target: TargetSync, now: float) -> Condition:
+    """The state of a target; `now` is monotonic seconds."""
+    standing, config = target.standing, mirror.config
+    if mirror.custody.held:
+        return Condition("held", mirror.custody.held)
+    if standing.held:
+        return Condition(
+            "held",
+            f"{standing.held_count} of {standing.held_of} entries would be deleted, more than max_delete allows; "
+            f"let them go with: lockstep release {config.name}",
+        )
+    if standing.down:
+        return Condition("down", standing.down)
+    if standing.paused:
+        return Condition("paused", f"go on with: lockstep resume {config.name}")
+    if standing.problems:
+        path, problem = next(iter(standing.problems.items()))
+        more = f", and {len(standing.problems) - 1} more" if len(standing.problems) > 1 else ""
+        return Condition("behind", f"{os.fsdecode(path) or '.'}: {problem.reason}{more}")
+    if mirror.tree is not None and mirror.tree.problems:
+        path, reason = next(iter(mirror.tree.problems.items()))
+        return Condition(
+            "behind", f"{len(mirror.tree.problems)} directories are not watched, {os.fsdecode(path)}: {reason}"
+        )
+    if not mirror.watched:
+        return Condition("starting", "setting watches")
+    if (
+        not target.reconcile.whole_done
+        or target.reconcile.whole_wanted
+        or (target.backlog.paths and target.reconcile.state == "sending")
+    ):
+        return Condition("reconciling")
+    oldest = target.oldest()
+    if oldest is not None and now - oldest > config.max_wait + BEHIND:
+        return Condition("behind", f"the oldest change waits for {now - oldest:.0f} s")
+    if target.reconcile.error:
+        return Condition("behind", f"the last comparison was not complete: {target.reconcile.error}")
+    return Condition("live")

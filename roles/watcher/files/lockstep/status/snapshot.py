@@ -1,0 +1,115 @@
+"""The status document: plain data of everything that a person, a module or a monitor wants to know."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, Optional
+
+from lockstep import __version__
+from lockstep.status.condition import worst
+
+if TYPE_CHECKING:
+    from lockstep.mirror import MirrorSync
+    from lockstep.service import Service
+    from lockstep.target import TargetSync
+
+PROBLEMS_SHOWN = 100
+
+
+def document(service: Service) -> dict[str, Any]:
+    """Times are epoch seconds, lags seconds, paths relative to the source (undecodable bytes as surrogates)."""
+    mirrors = [_mirror(mirror) for mirror in service.mirrors.values()]
+    unhealthy = [text for mirror in mirrors for text in _unhealthy(mirror, service.config.status.max_lag)]
+    if service.config_error:
+        unhealthy.append(f"the configuration on disk has a mistake, the one before it runs: {service.config_error}")
+    return {
+        "version": __version__,
+        "pid": os.getpid(),
+        "started": service.started,
+        "now": time.time(),
+        "config": {
+            "path": service.config.path,
+            "sha256": service.config.sha256,
+            "loaded": service.loaded,
+            "error": service.config_error,
+        },
+        "state": worst([mirror["state"] for mirror in mirrors]),
+        "healthy": not unhealthy,
+        "unhealthy": unhealthy,
+        "mirrors": mirrors,
+    }
+
+
+def _unhealthy(mirror: dict[str, Any], max_lag: float) -> list[str]:
+    reasons = []
+    for target in mirror["targets"]:
+        name = f"mirror {mirror['name']} on {target['name']}"
+        if target["state"] in ("held", "down"):
+            reasons.append(f"{name} is {target['state']}: {target['reason']}")
+        elif target["lag"] > max_lag and target["state"] != "paused":
+            reasons.append(f"{name} is {target['lag']:.0f} s behind, the limit is {max_lag:.0f} s")
+        elif target["state"] == "behind":
+            reasons.append(f"{name} is behind: {target['reason']}")
+    return reasons
+
+
+def _mirror(mirror: MirrorSync) -> dict[str, Any]:
+    targets = [_target(mirror, target) for target in mirror.targets]
+    state = worst([target["state"] for target in targets])
+    named = next((target for target in targets if target["state"] == state), None)
+    problems = list(mirror.tree.problems.items()) if mirror.tree is not None else []
+    return {
+        "name": mirror.config.name,
+        "source": os.fsdecode(mirror.config.source),
+        "state": state,
+        "reason": named["reason"] if named else None,
+        "since": named["since"] if named else time.time(),
+        "watches": len(mirror.tree) if mirror.tree is not None else 0,
+        "watch_problems": [{"path": os.fsdecode(path), "reason": why} for path, why in problems[:PROBLEMS_SHOWN]],
+        "overflows": mirror.overflows,
+        "events": mirror.events,
+        "targets": targets,
+    }
+
+
+def _target(mirror: MirrorSync, target: TargetSync) -> dict[str, Any]:
+    now, clock = time.monotonic(), time.time()
+
+    def epoch(at: Optional[float]) -> Optional[float]:
+        return None if at is None else clock - (now - at)
+
+    condition, standing, reconcile = mirror.condition(target), target.standing, target.reconcile
+    oldest = target.oldest()
+    return {
+        "name": target.config.name,
+        "url": target.config.url,
+        "state": condition.state,
+        "reason": condition.reason or None,
+        "since": condition.since,
+        "next_try": epoch(standing.next_try),
+        "lag": 0.0 if oldest is None else round(now - oldest, 4),
+        "pending": target.pending,
+        "in_flight": target.in_flight,
+        "batches": standing.batches,
+        "names": standing.names,
+        "failures": standing.failures,
+        "last_confirmed": epoch(standing.last_confirmed),
+        "reconcile": {
+            "state": reconcile.state,
+            "started": reconcile.started,
+            "finished": reconcile.finished,
+            "known": reconcile.known,
+            "done": max(0, reconcile.handed - len(target.backlog)),
+        },
+        "held": {
+            "deletions": standing.held_count,
+            "of": standing.held_of,
+            "command": f"lockstep release {mirror.config.name}",
+        } if standing.held else None,
+        "problems": [
+            {"path": os.fsdecode(path), "reason": problem.reason, "since": epoch(problem.since),
+             "attempts": problem.backoff.attempts}
+            for path, problem in list(standing.problems.items())[:PROBLEMS_SHOWN]
+        ],
+    }  # fmt: skip

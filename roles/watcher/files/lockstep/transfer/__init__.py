@@ -1,0 +1,1 @@
+"""How work reaches a target: rsync processes that are connected ahead, and what their end means."""

@@ -1,0 +1,80 @@
+"""The argument lists of rsync, one for each lane.  rsync(1) is the source for every option.
+
+Common to all: names come NUL-ended on stdin and begin below `/`, with `/./` where the path on the target begins: a
+waiting process pins no file system, and no name can be read as a comment.  Only what is listed is touched
+(`--no-implied-dirs`): two transfers at once need share no directory, not even its times.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from enum import Enum
+
+from lockstep.config import Target
+
+IO_TIMEOUT = 30  # seconds of silence after which a transfer is given up; a dead link costs this, not TCP's 15 minutes
+CONNECT_TIMEOUT = 10
+
+_ATTRIBUTES = ["-lptgoD", "--numeric-ids"]
+_LISTED = ["--relative", "--no-implied-dirs", "--from0", "--files-from=-"]
+# in whole seconds, which is rsync's default, a rewrite of equal size within the second would be lost for good, and a
+# directory's time would stay what writing into it on the target made it
+_NANOSECONDS = "--modify-window=-1"
+
+
+class Lane(Enum):
+    """How rsync is to treat the names of a batch."""
+
+    CONTENT = "content"  # send whatever size and time say
+    REST = "rest"  # send if size or time differ, else only attributes
+    REMOVE = "remove"  # delete what is missing here; only names proven to be missing may be listed
+    ROOT = "root"  # the attributes of the source itself, and of nothing else
+
+
+_LANES = {
+    Lane.CONTENT: ["-I", _NANOSECONDS, "--force", "--ignore-missing-args"],
+    Lane.REST: [_NANOSECONDS, "--force", "--ignore-missing-args"],
+    Lane.REMOVE: [_NANOSECONDS, "--force", "--delete-missing-args"],
+    # the root's name ends in a slash, which for rsync means what is in it, too; nothing else may be listed with this
+    Lane.ROOT: [_NANOSECONDS, "--filter=- /*"],
+}
+
+
+def batch(rsync: str, target: Target, lane: Lane) -> list[str]:
+    """The process that waits, connected, for the names of one batch."""
+    return [rsync, *_ATTRIBUTES, "-WS", *_LANES[lane], *_LISTED, *_target(target)]
+
+
+def removal_count(rsync: str, target: Target) -> list[str]:
+    """Tells on stdout what the REMOVE lane would delete for the same names, and deletes nothing."""
+    return [rsync, *_ATTRIBUTES, "-n", "-8", "--out-format=%i %n", *_LANES[Lane.REMOVE], *_LISTED, *_target(target)]
+
+
+def comparison(rsync: str, target: Target, filters: Sequence[bytes], delete: bool, checksum: bool) -> list[str]:
+    """Tells on stdout how the target differs from what is listed, recursively, and changes nothing."""
+    return [
+        rsync, *_ATTRIBUTES, "-r", "-n", "-8", "--out-format=%i %n", "--stats", _NANOSECONDS,
+        *(["--delete", "--force"] if delete else []),
+        *(["--checksum"] if checksum else []),
+        *map(os.fsdecode, filters), *_LISTED, *_target(target, timeout=600),
+    ]  # fmt: skip
+
+
+def names(source: bytes, paths: Sequence[bytes]) -> bytes:
+    """What is written to stdin: the paths (relative to the source) as NUL-ended names below `/`."""
+    head = source.lstrip(b"/") + b"/./"
+    return b"".join([head + path + b"\0" for path in paths])
+
+
+def _target(target: Target, timeout: int = IO_TIMEOUT) -> list[str]:
+    options = [f"--timeout={timeout}", *target.rsync_options]
+    if target.scheme == "rsync":
+        options += ["--sockopts=TCP_NODELAY", f"--contimeout={CONNECT_TIMEOUT}"]
+        if target.password_file:
+            options.append(f"--password-file={target.password_file}")
+        user = f"{target.user}@" if target.user else ""
+        host = f"[{target.host}]" if ":" in target.host else target.host
+        path = f"/{target.path}" if target.path else ""
+        return [*options, "--", "/", f"rsync://{user}{host}:{target.port}/{target.module}{path}"]
+    return [*options, "--", "/", f"/{target.path.lstrip('/')}"]

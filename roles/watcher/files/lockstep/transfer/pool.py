@@ -1,0 +1,102 @@
+"""Processes connected ahead: for each lane one rsync waits, logged in, for the names of the next batch."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Callable, Optional
+
+from lockstep.transfer.command import Lane
+from lockstep.transfer.process import Ended, Process
+
+IDLE = 60.0  # seconds after which a spare is replaced: a firewall forgets idle connections without a word
+SETTLED = 5.0  # a spare that lived so long had been let in: its loss is no failure of the target
+REFILL = 0.002  # seconds after a spare was taken: its batch has the processor first
+
+
+class Pool:
+    """`argv(lane)` is the command of a spare; `on_loss` hears of a spare that the target turned away."""
+
+    def __init__(self, argv: Callable[[Lane], list[str]], on_loss: Callable[[Ended], None]) -> None:
+        self._argv = argv
+        self._on_loss = on_loss
+        self._spares: dict[Lane, Process] = {}
+        self._on_end: dict[Process, Callable[[Process, Ended], None]] = {}
+        self._refill: Optional[asyncio.TimerHandle] = None
+        self._open = False
+        self._kept = {Lane.CONTENT, Lane.REST, Lane.REMOVE}  # the root changes seldom: its spare comes with the need
+
+    @property
+    def connections(self) -> int:
+        return len(self._on_end)
+
+    def open(self) -> None:
+        """Keep spares from now on."""
+        self._open = True
+        self._fill()
+
+    def close(self) -> None:
+        """Let the spares go; what is under way goes on."""
+        self._open = False
+        if self._refill is not None:
+            self._refill.cancel()
+            self._refill = None
+        for spare in self._spares.values():
+            spare.dismiss()
+        self._spares.clear()
+
+    def run(self, lane: Lane, names: bytes, on_end: Callable[[Process, Ended], None]) -> Process:
+        """Hand a list of names to the lane's spare, or to a process started now."""
+        self._kept.add(lane)
+        process = self._spares.pop(lane, None)
+        if process is None or process.ended:
+            process = self._start(lane)
+        self._on_end[process] = on_end
+        process.feed(names)
+        if self._open and self._refill is None:
+            self._refill = asyncio.get_running_loop().call_later(REFILL, self._fill)
+        return process
+
+    def kill(self) -> None:
+        """End what is under way."""
+        for process in list(self._on_end):
+            process.kill()
+
+    def recycle(self) -> None:
+        """Replace the spares that have waited long; to be called every few seconds."""
+        now = time.monotonic()
+        for lane, spare in list(self._spares.items()):
+            if now - spare.started > IDLE:
+                spare.dismiss()
+                if lane is Lane.ROOT:
+                    del self._spares[lane]
+                    self._kept.discard(lane)
+                else:
+                    self._spares[lane] = self._start(lane)
+
+    def _fill(self) -> None:
+        self._refill = None
+        if self._open:
+            for lane in self._kept:
+                if lane not in self._spares:
+                    self._spares[lane] = self._start(lane)
+
+    def _start(self, lane: Lane) -> Process:
+        process = Process(self._argv(lane), self._ended)
+        self._on_end[process] = self._spare_ended
+        return process
+
+    def _ended(self, process: Process, ended: Ended) -> None:
+        self._on_end.pop(process)(process, ended)
+
+    def _spare_ended(self, process: Process, ended: Ended) -> None:
+        lane = next((lane for lane, spare in self._spares.items() if spare is process), None)
+        if lane is None:
+            return  # dismissed
+        del self._spares[lane]
+        if not self._open:
+            return
+        if ended.seconds > SETTLED:
+            self._spares[lane] = self._start(lane)
+        else:
+            self._on_loss(ended)

@@ -1,0 +1,127 @@
+"""One rsync process: started cheaply, fed without blocking, its end told to whoever waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from typing import Callable, Optional
+
+_ENVIRONMENT = {"LC_ALL": "C", "PATH": os.environ.get("PATH", "/usr/bin:/bin")}
+_LIBRARIES = os.environ.get("LD_LIBRARY_PATH")
+if _LIBRARIES:
+    _ENVIRONMENT["LD_LIBRARY_PATH"] = _LIBRARIES
+
+STDERR_LIMIT = 1 << 20  # bytes of complaints kept; a million refused names must not fill the memory
+
+
+class Ended:
+    """How a process ended: exit code (negative: signal), stderr, CPU seconds of the process, seconds it ran."""
+
+    __slots__ = ("code", "cpu", "seconds", "stderr")
+
+    def __init__(self, code: int, stderr: bytes, cpu: float, seconds: float) -> None:
+        self.code = code
+        self.stderr = stderr
+        self.cpu = cpu
+        self.seconds = seconds
+
+
+class Process:
+    """A running rsync with a pipe to its stdin.
+
+    `on_end` is called once, from the event loop, with how it ended.  stdout goes to the given descriptor or nowhere.
+    """
+
+    def __init__(self, argv: list[str], on_end: Callable[[Process, Ended], None], stdout: Optional[int] = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._on_end = on_end
+        self._errors = bytearray()
+        self._left = b""
+        self.started = time.monotonic()
+        self.ended = False
+        self.used = False
+        stdin_read, self._stdin = os.pipe()
+        self._stderr, stderr_write = os.pipe()
+        nowhere = os.open(os.devnull, os.O_WRONLY) if stdout is None else -1
+        try:
+            self.pid = os.posix_spawnp(
+                argv[0], argv, _ENVIRONMENT,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, stdin_read, 0),
+                    (os.POSIX_SPAWN_DUP2, nowhere if stdout is None else stdout, 1),
+                    (os.POSIX_SPAWN_DUP2, stderr_write, 2),
+                ],
+                setsid=True,  # without a password rsync would ask for one on the terminal
+                setsigdef=(signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGHUP),
+            )  # fmt: skip
+        except OSError:
+            os.close(self._stdin)
+            os.close(self._stderr)
+            raise
+        finally:
+            os.close(stdin_read)
+            os.close(stderr_write)
+            if stdout is None:
+                os.close(nowhere)
+        os.set_blocking(self._stdin, False)
+        os.set_blocking(self._stderr, False)
+        self._loop.add_reader(self._stderr, self._read_errors)
+
+    def feed(self, data: bytes) -> None:
+        """Give it its list of names, whole; stdin is closed behind it."""
+        self.used = True
+        self._left = data
+        self._write()
+
+    def dismiss(self) -> None:
+        """Let it end by itself: a waiting rsync that gets no name leaves with 0."""
+        self._close_stdin()
+
+    def kill(self, number: int = signal.SIGTERM) -> None:
+        if not self.ended:
+            os.kill(self.pid, number)
+
+    def _write(self) -> None:
+        try:
+            while self._left:
+                self._left = self._left[os.write(self._stdin, self._left) :]
+        except BlockingIOError:
+            self._loop.add_writer(self._stdin, self._write)
+            return
+        except BrokenPipeError:
+            pass  # it has died; its exit code tells why
+        self._close_stdin()
+
+    def _close_stdin(self) -> None:
+        if self._stdin >= 0:
+            self._loop.remove_writer(self._stdin)
+            os.close(self._stdin)
+            self._stdin = -1
+        self._left = b""
+
+    def _read_errors(self) -> None:
+        try:
+            data = os.read(self._stderr, 1 << 16)
+        except BlockingIOError:
+            return
+        if data:
+            if len(self._errors) < STDERR_LIMIT:
+                self._errors += data
+            return
+        self._loop.remove_reader(self._stderr)
+        os.close(self._stderr)
+        self._reap()
+
+    def _reap(self) -> None:
+        """stderr is closed at the very end of a process; the rest is a matter of microseconds."""
+        pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+        if not pid:
+            self._loop.call_later(0.001, self._reap)
+            return
+        self.ended = True
+        self._close_stdin()
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+        seconds = time.monotonic() - self.started
+        self._on_end(self, Ended(code, bytes(self._errors), usage.ru_utime + usage.ru_stime, seconds))

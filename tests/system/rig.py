@@ -1,0 +1,179 @@
+"""A watcher and a real rsync daemon on this machine, in a folder of their own, on free ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PACKAGE = Path(__file__).parents[2] / "roles/watcher/files"
+USER, PASSWORD = "rsync_backup", "only-for-this-test"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(what: Callable[[], Any], seconds: float = 30.0, text: Callable[[], str] | str = "") -> Any:
+    """Ask until the answer is true, and return it; AssertionError with `text` when the time is over."""
+    until = time.monotonic() + seconds
+    while True:
+        answer = what()
+        if answer:
+            return answer
+        if time.monotonic() > until:
+            raise AssertionError(f"not within {seconds:g} s: {text() if callable(text) else text}")
+        time.sleep(0.01)
+
+
+class Daemon:
+    """`rsync --daemon` with one module for each name, as the role writes it, where nobody is root."""
+
+    def __init__(self, folder: Path, modules: tuple[str, ...] = ("backup",), extra: str = "") -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.password_file = folder / "password"
+        self._config = folder / "rsyncd.conf"
+        self._process: subprocess.Popen[bytes] | None = None
+        for path, text in (("secrets", f"{USER}:{PASSWORD}\n"), ("password", PASSWORD + "\n")):
+            (folder / path).write_text(text)
+            (folder / path).chmod(0o600)
+        self.write(modules, extra)
+
+    def write(self, modules: tuple[str, ...], extra: str = "") -> None:
+        root = "uid = 0\ngid = 0\n" if os.geteuid() == 0 else ""
+        text = (
+            f"address = 127.0.0.1\nport = {self.port}\nuse chroot = no\nsocket options = TCP_NODELAY\n"
+            f"lock file = {self.folder}/lock\nlog file = {self.folder}/rsyncd.log\n"
+            f"munge symlinks = yes\n{extra}\n"
+        )
+        for name in modules:
+            (self.folder / name).mkdir(exist_ok=True)
+            text += (
+                f"[{name}]\npath = {self.folder}/{name}\nread only = no\n{root}"
+                f"auth users = {USER}:rw\nsecrets file = {self.folder}/secrets\n"
+            )
+        self._config.write_text(text)
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            ["rsync", "--daemon", "--no-detach", f"--config={self._config}"], stdin=subprocess.DEVNULL
+        )
+        wait_for(self._answers, 10, "the rsync daemon does not answer")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+    def url(self, module: str = "backup", path: str = "") -> str:
+        return f"rsync://{USER}@127.0.0.1:{self.port}/{module}{path}"
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as link:
+                return link.recv(8) == b"@RSYNCD:"
+        except OSError:
+            return False
+
+
+class Watcher:
+    """`lockstep run` on a configuration file; `mirror` changes the one mirror that it has."""
+
+    def __init__(self, folder: Path, source: Path, targets: list[dict[str, Any]], **mirror: Any) -> None:
+        self.folder = folder
+        self.config = folder / "lockstep.yml"
+        self.socket = folder / "status.sock"
+        self.http = free_port()
+        self.log = folder / "watcher.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.mirrors = [{"name": "data", "source": str(source), "targets": targets, **mirror}]
+        self.write()
+
+    def write(self) -> None:
+        self.config.write_text(
+            yaml.safe_dump(
+                {
+                    "state_dir": str(self.folder / "state"),
+                    "status": {"listen": f"127.0.0.1:{self.http}", "socket": str(self.socket)},
+                    "mirrors": self.mirrors,
+                }
+            )
+        )
+
+    def command(self, *args: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "lockstep", *args],
+            cwd=PACKAGE,
+            text=True,
+            capture_output=True,
+            check=False,
+            **options,
+        )
+
+    def start(self, wait: bool = True) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "lockstep", "run", "--config", str(self.config)],
+                cwd=PACKAGE, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        if wait:
+            self.wait_state("live")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        code = self.process.wait(30)
+        self.process = None
+        return code
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        with socket.socket(socket.AF_UNIX) as link:
+            link.settimeout(10)
+            link.connect(str(self.socket))
+            link.sendall(json.dumps(request).encode() + b"\n")
+            return dict(json.loads(link.makefile("rb").readline()))
+
+    def status(self) -> dict[str, Any]:
+        return dict(self.ask(command="status")["status"])
+
+    def target(self, number: int = 0, mirror: int = 0) -> dict[str, Any]:
+        return dict(self.status()["mirrors"][mirror]["targets"][number])
+
+    def wait_state(self, state: str, number: int = 0, seconds: float = 30.0) -> dict[str, Any]:
+        seen: dict[str, Any] = {}
+
+        def is_so() -> bool:
+            seen.clear()
+            try:
+                seen.update(self.target(number))
+            except (OSError, ValueError, KeyError):
+                return False
+            return bool(seen["state"] == state)
+
+        wait_for(is_so, seconds, lambda: f"{state}, but: {seen}; log: {self.log.read_text()[-2000:]}")
+        return dict(seen)
+
+    def wait_in_step(self, number: int = 0, seconds: float = 60.0) -> dict[str, Any]:
+        """Until the watcher says that nothing is outstanding; whether that is true is for the trees to tell."""
+        seen: dict[str, Any] = {}
+
+        def is_so() -> bool:
+            seen.clear()
+            seen.update(self.target(number))
+            return bool(seen["state"] == "live" and not seen["lag"] and not seen["pending"] and not seen["in_flight"])
+
+        wait_for(is_so, seconds, lambda: f"in step, but: {seen}; log: {self.log.read_text()[-3000:]}")
+        return dict(seen)

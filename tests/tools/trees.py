@@ -1,0 +1,99 @@
+"""Compare two directory trees, knowing nothing of the watcher: `python3 tests/tools/trees.py A B`.
+
+Compared for each path: type, mode, size, mtime in nanoseconds, link target, SHA-256, device number; the owner with
+`--owners`.  Names are bytes.  Exit 0 when equal, 1 with the differences printed, 2 on wrong use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+MUNGED = b"/rsyncd-munged/"
+
+
+def entries(root: bytes) -> Iterator[bytes]:
+    """Every path at and below root, relative to it; the root itself is b"."."""
+    yield b"."
+    left = [b""]
+    while left:
+        below = left.pop()
+        with os.scandir(os.path.join(root, below) if below else root) as found:
+            for entry in found:
+                path = os.path.join(below, entry.name) if below else entry.name
+                yield path
+                if entry.is_dir(follow_symlinks=False):
+                    left.append(path)
+
+
+def digest(path: bytes) -> str:
+    total = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            total.update(block)
+    return total.hexdigest()
+
+
+def describe(root: bytes, path: bytes, owners: bool) -> dict[str, object]:
+    full = os.path.join(root, path)
+    status = os.lstat(full)
+    known: dict[str, object] = {"type": stat.S_IFMT(status.st_mode)}
+    if owners:
+        known["owner"] = (status.st_uid, status.st_gid)
+    if stat.S_ISLNK(status.st_mode):
+        target = os.readlink(full)
+        known["target"] = target[len(MUNGED) :] if target.startswith(MUNGED) else target
+        return known
+    known["mode"] = stat.S_IMODE(status.st_mode)
+    if stat.S_ISREG(status.st_mode):
+        known["size"] = status.st_size
+        known["sha256"] = digest(full)
+        known["mtime"] = status.st_mtime_ns
+    elif stat.S_ISDIR(status.st_mode):
+        known["mtime"] = status.st_mtime_ns
+    elif stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
+        known["device"] = status.st_rdev
+    return known
+
+
+def survey(root: bytes, owners: bool, leave_out: frozenset[bytes] = frozenset()) -> dict[bytes, dict[str, object]]:
+    return {
+        path: describe(root, path, owners)
+        for path in entries(root)
+        if not any(path == out or path.startswith(out + b"/") for out in leave_out)
+    }
+
+
+def differences(
+    one: Path | str, other: Path | str, owners: bool = False, leave_out: frozenset[bytes] = frozenset()
+) -> list[str]:
+    """What differs, a line each; empty when the trees are equal."""
+    left = survey(os.fsencode(one), owners, leave_out)
+    right = survey(os.fsencode(other), owners, leave_out)
+    lines = [f"only in {one}: {path!r}" for path in sorted(left.keys() - right.keys())]
+    lines += [f"only in {other}: {path!r}" for path in sorted(right.keys() - left.keys())]
+    for path in sorted(left.keys() & right.keys()):
+        for key in left[path].keys() | right[path].keys():
+            if left[path].get(key) != right[path].get(key):
+                lines.append(f"{path!r}: {key} {left[path].get(key)!r} and {right[path].get(key)!r}")
+    return lines
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Compare two trees.")
+    parser.add_argument("one")
+    parser.add_argument("other")
+    parser.add_argument("--owners", action="store_true")
+    given = parser.parse_args()
+    found = differences(given.one, given.other, given.owners)
+    print("\n".join(found) or "equal")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

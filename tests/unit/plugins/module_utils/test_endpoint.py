@@ -1,0 +1,54 @@
+# Copyright (c) 2026, The lockstep.realtime authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A target's URL, taken apart."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.lockstep.realtime.plugins.module_utils import _endpoint
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "source", "path"),
+    [
+        ("rsync://u@host:8730/data", "host/data", "rsync://u@host:8730/data/", b""),
+        ("rsync://host/data/", "host/data", "rsync://host/data/", b""),
+        ("rsync://u@host/data/a/b", "host/data/a/b", "rsync://u@host/data/", b"a/b/"),
+        ("rsync://u@[fe80::1%eth0]:873/data", "[fe80::1%eth0]/data", "rsync://u@[fe80::1%eth0]:873/data/", b""),
+        ("file:///backup/a/", "/backup/a", "/backup/a/", b""),
+    ],
+)
+def test_what_a_url_names(url, name, source, path):
+    endpoint = _endpoint.parse(url)
+    assert (endpoint.name, endpoint.source, endpoint.path) == (name, source, path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "data",
+        "host:data",
+        "rsync://host",
+        "rsync://host/",
+        "rsync://@host/data",
+        "rsync://u@host:99999/data",
+        "rsync://u@ho st/data",
+        "rsync://u@host/data/../other",
+        "rsync://u@host/data\n",
+        "ssh://u@host/data",
+        "file://relative",
+    ],
+)
+def test_what_is_no_target(url):
+    with pytest.raises(_endpoint.EndpointError):
+        _endpoint.parse(url)
+
+
+@pytest.mark.parametrize("url", ["rsync://u:hush@host/data", "rsync://u:h@sh@host/data", "ftp://:hush@host/data"])
+def test_a_password_in_a_url_is_refused_and_not_repeated(url):
+    with pytest.raises(_endpoint.EndpointError) as refused:
+        _endpoint.parse(url)
+    assert "sh@" not in str(refused.value)
+    assert _endpoint.password_in(url) in ("hush", "h@sh")
