@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.lockstep.realtime.plugins.module_utils import _endpoint
 
 try:
@@ -22,6 +23,10 @@ else:
 
 class MirrorError(Exception):
     """A mirror that cannot be verified; the text names it, the reason and the mend."""
+
+
+class NotDeployed(MirrorError):
+    """There is no configuration, or none with this mirror: as it must be in check mode before a deployment."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ def configured(path: str, name: str) -> Mirror:
     found = [entry for entry in mirrors if entry.get("name") == name]
     if not found:
         known = [str(entry.get("name")) for entry in mirrors]
-        raise MirrorError(f"mirror {name}: not in {path}{nearest(name, known)}")
+        raise NotDeployed(f"mirror {name}: not in {path}{nearest(name, known)}")
     entry = found[0]
     targets = entry.get("targets")
     if not isinstance(entry.get("source"), str) or not isinstance(targets, list) or not targets:
@@ -68,12 +73,19 @@ def configured(path: str, name: str) -> Mirror:
 def _load(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
-            document = yaml.safe_load(file)
+            text = file.read()
     except OSError as error:
-        raise MirrorError(
+        kind = NotDeployed if isinstance(error, FileNotFoundError) else MirrorError
+        raise kind(
             f"config {path}: {error.strerror}; deploy the watcher, name its configuration, or give source and targets"
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise MirrorError(f"config {path}: is not UTF-8: {error}") from error
+    if not HAS_YAML:
+        raise MirrorError(missing_required_lib("PyYAML"))
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
         raise MirrorError(f"config {path}: is not YAML: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("mirrors"), list):
         raise MirrorError(f"config {path}: has no list of mirrors; is it the watcher's configuration?")

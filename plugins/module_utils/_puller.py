@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import time
 from typing import IO, Optional
@@ -113,8 +114,10 @@ class Puller:
 
     def close(self) -> None:
         """End the process if it still runs, and forget what it fetched."""
-        if self._process.poll() is None:
-            self._process.kill()
+        if self.ended_at is None:
+            # with the child that an asked rsync has, which would wait for the connection's timeout
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:

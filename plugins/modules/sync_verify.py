@@ -34,6 +34,8 @@ attributes:
     details:
       - Nothing is changed in the source. The configuration is checked, every target is logged in to, and the steps are
         returned as not run.
+      - Where O(config) or the mirror in it does not exist yet, as before a deployment, a warning says so and
+        RV(targets) is empty.
   diff_mode:
     support: N/A
     details:
@@ -212,7 +214,7 @@ import signal
 import tempfile
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lockstep.realtime.plugins.module_utils import (
     _endpoint,
     _mirror,
@@ -252,11 +254,14 @@ def run(module: AnsibleModule) -> None:
         secret = _endpoint.password_in(target["url"])
         if secret:
             module.no_log_values.add(secret)
-    if module.params["source"] is None and not _mirror.HAS_YAML:
-        module.fail_json(msg=missing_required_lib("PyYAML"))
     workspace = tempfile.mkdtemp(prefix="sync_verify-", dir=module.tmpdir)
     try:
         answer = verify(module.params, workspace, module.check_mode)
+    except _mirror.NotDeployed as error:
+        if not module.check_mode:
+            module.fail_json(msg=str(error))
+        module.warn(f"nothing to verify yet: {error}")
+        module.exit_json(changed=False, ok=False, mirror=module.params["mirror"], targets=[], table=[])
     except (_endpoint.EndpointError, _mirror.MirrorError, _rsync.RsyncError, _verify.VerifyError) as error:
         module.fail_json(msg=str(error))
     finally:

@@ -106,6 +106,7 @@ class Watcher:
         self.config.write_text(
             yaml.safe_dump(
                 {
+                    "log_level": "debug",
                     "state_dir": str(self.folder / "state"),
                     "status": {"listen": f"127.0.0.1:{self.http}", "socket": str(self.socket)},
                     "mirrors": self.mirrors,

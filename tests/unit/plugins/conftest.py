@@ -101,7 +101,23 @@ def daemons(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
 
     yield start
     for daemon in started:
+        # nobody may leave a client behind
+        deadline = time.monotonic() + 5
+        while clients := clients_of(daemon):
+            assert time.monotonic() < deadline, clients
+            time.sleep(0.01)
         daemon.stop()
+
+
+def clients_of(daemon: Daemon) -> list[str]:
+    """The command lines of running programs that were given the daemon's address."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            command = path.read_text(errors="replace").replace("\0", " ")
+            if command.startswith("rsync ") and f"127.0.0.1:{daemon.port}/" in command:
+                found.append(command)
+    return found
 
 
 @dataclass

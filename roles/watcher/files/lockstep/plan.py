@@ -78,7 +78,8 @@ class Batch:
 
     @property
     def parents(self) -> set[bytes]:
-        return {parent_of(path) for path in self.items if path}
+        """The directories whose times on the target this batch changes."""
+        return {parent_of(path) for path, whole in self.listed.items() if path and (whole or path in self.items)}
 
     def oldest(self) -> float:
         return min(change.since for change in self.items.values())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Optional
 from lockstep.changes import CONTENT, GONE, PERMITTED, SUBTREE, SUSPECT, Change
 from lockstep.comparison import Comparison, Scope, Totals
 from lockstep.recent import changed_since
-from lockstep.transfer.outcome import reason
+from lockstep.transfer.outcome import judge, reason
 from lockstep.transfer.process import Ended
 
 if TYPE_CHECKING:
@@ -137,13 +137,14 @@ class Reconcile:
 
     def _compared_ended(self, comparison: Comparison, ended: Ended) -> None:
         self._running = None
-        target = self._target
+        target, source = self._target, self._target.source
         if ended.code not in (0, 23, 24):
             comparison.close()
             self._fail(reason(ended.code, ended.stderr))
             return
-        if ended.code == 23:
-            self.error = reason(ended.code, ended.stderr)
+        outcome = judge(ended.code, ended.stderr, source.config.source, frozenset(comparison.scope.paths))
+        # a subtree that vanished meanwhile gives an event of its own
+        self.error = next(iter(outcome.refused.values()), outcome.reason)
         target.standing.answered()
         whole = comparison.scope.paths == [b""]
         if whole:
@@ -152,7 +153,6 @@ class Reconcile:
         self.state = "sending"
         self._feeding = comparison
         self.known = comparison.count()
-        source = target.source
         excluded = source.filters.excluded
         walks = [changed_since(source.config.source, path, at - CTIME_SLACK, excluded) for path, at in self._walks]
         recent = ((path, CONTENT) if path is not None else None for walk in walks for path in walk)

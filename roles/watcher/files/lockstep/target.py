@@ -220,6 +220,8 @@ class TargetSync:
 
     def _launch(self, batch: Batch) -> None:
         names = command.names(self.source.config.source, list(batch.listed))
+        if log.isEnabledFor(logging.DEBUG):
+            self._log.debug("%s: %s", batch.lane.value, " ".join(map(repr, batch.listed)))
         try:
             self._under_way[batch] = self._pool.run(
                 batch.lane, names, lambda process, ended: self._batch_ended(batch, ended)
@@ -248,9 +250,15 @@ class TargetSync:
     def _question_ended(self, question: RemovalQuestion, ended: Ended) -> None:
         self._questions.discard(question)
         batch = question.batch
-        if ended.code not in (0, 24):
+        outcome = self._judge(batch, ended)
+        if outcome.result is Result.FAILED:
             self._return(batch)
-            self._failed(reason(ended.code, ended.stderr))
+            self._failed(outcome.reason)
+        elif outcome.result is Result.PARTIAL:
+            self._refuse(batch, outcome)
+            batch.items = {path: change for path, change in batch.items.items() if path not in outcome.refused}
+            self._return(batch)
+            self.kick()
         elif self._stopped or not self.source.unchanged():
             self._return(batch)
         else:
@@ -295,8 +303,15 @@ class TargetSync:
     def _batch_ended(self, batch: Batch, ended: Ended) -> None:
         if batch not in self._under_way:
             return
-        code = 0 if batch.lane is Lane.REMOVE and ended.code == 24 else ended.code  # to have vanished is the aim
-        outcome = judge(code, ended.stderr, self.source.config.source, frozenset(batch.listed))
+        outcome = self._judge(batch, ended)
+        if log.isEnabledFor(logging.DEBUG):
+            self._log.debug(
+                "%s: %s after %.1f ms: %s",
+                batch.lane.value,
+                outcome.result.value,
+                1000 * ended.seconds,
+                " ".join(map(repr, batch.items)),
+            )
         self._pace.cost(ended.cpu, len(batch.listed))
         if outcome.result is Result.FAILED:
             self._return(batch)
@@ -309,20 +324,40 @@ class TargetSync:
         del self._under_way[batch]
         now = time.monotonic()
         self.standing.confirmed([*batch.items, *batch.covered], outcome.refused, now)
+        if batch.lane is Lane.REMOVE:
+            self._look_again(batch, now)
         for path in batch.stale:
             self.live.note(path, ATTRIBUTES, batch.oldest())
         for path in outcome.vanished:
             change = batch.items.get(path)
             self.live.note(path, GONE, now if change is None else change.since)
-        for path, why in outcome.refused.items():
-            if self.standing.is_new_problem(path):
-                self._log.warning("%s: %s", os.fsdecode(path), why)
-            self.standing.refuse(path, why, batch.items.get(path) or Change(ATTRIBUTES, now), now)
+        self._refuse(batch, outcome)
         if len(self.standing.problems) > PROBLEMS:
             self.standing.problems.clear()
             self.reconcile.want_all(now)
         self.kick()
         self._on_state()
+
+    def _look_again(self, batch: Batch, now: float) -> None:
+        """What came back while its deletion was under way may not have been deleted: then its old content is there."""
+        for path, change in batch.items.items():
+            if self._look(path) is not None:
+                self.live.note(path, change.flags & ~PERMITTED, now)
+
+    def _judge(self, batch: Batch, ended: Ended) -> Outcome:
+        code = 0 if batch.lane is Lane.REMOVE and ended.code == 24 else ended.code  # to have vanished is the aim
+        return judge(code, ended.stderr, self.source.config.source, frozenset(batch.listed))
+
+    def _refuse(self, batch: Batch, outcome: Outcome) -> None:
+        """Remember what was refused, to be tried again; one line in the log, however many there are."""
+        now = time.monotonic()
+        new = [path for path in outcome.refused if self.standing.is_new_problem(path)]
+        if new:
+            self._log.warning(
+                "%d names refused, the first: %s: %s", len(new), os.fsdecode(new[0]), outcome.refused[new[0]]
+            )
+        for path, why in outcome.refused.items():
+            self.standing.refuse(path, why, batch.items.get(path) or Change(ATTRIBUTES, now), now)
 
     def _return(self, batch: Batch) -> None:
         del self._under_way[batch]

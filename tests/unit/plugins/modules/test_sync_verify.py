@@ -225,6 +225,13 @@ def test_check_mode_logs_in_and_changes_nothing(daemons, verify, source):
     assert "auth failed" in verify(daemon, check_mode=True).msg
 
 
+def test_check_mode_on_a_host_without_the_watcher_warns(module, tmp_path):
+    answer = module("sync_verify", check_mode=True, mirror="data", config=str(tmp_path / "none.yml"))
+    assert not answer.failed, answer.output
+    assert (answer.data["ok"], answer.data["targets"], answer.data["table"]) == (False, [], [])
+    assert "nothing to verify yet" in answer.output
+
+
 def test_an_interrupt_clears_away(daemons, syncers, source, module_command):
     daemon = daemons()
     syncers(daemon)

@@ -16,6 +16,7 @@ from typing import Callable, Optional
 from lockstep.source import Reading, Seen
 from lockstep.source import inotify as kernel
 
+_ENTRIES = kernel.CREATE | kernel.DELETE | kernel.MOVED_FROM | kernel.MOVED_TO
 PATH_CACHE = 20_000  # paths of directories remembered between events
 
 
@@ -94,9 +95,11 @@ class WatchTree:
         if here is None:
             return
         path = here + b"/" + name if here else name
-        if mask & kernel.ISDIR:
-            if self._excluded(path, True):
-                return
+        is_dir = bool(mask & kernel.ISDIR)
+        if self._excluded(path, is_dir):
+            if mask & _ENTRIES:  # it has changed its directory's time all the same
+                reading.seen.append((Seen.DIRECTORY_ATTRIBUTES, here))
+        elif is_dir:
             if mask & (kernel.CREATE | kernel.MOVED_TO):
                 reading.seen.append((Seen.DIRECTORY_NEW, path))
                 self._adopt(node, name, path, report=True)
@@ -104,7 +107,7 @@ class WatchTree:
                 reading.seen.append((Seen.DIRECTORY_GONE, path))
             elif mask & kernel.ATTRIB:
                 reading.seen.append((Seen.DIRECTORY_ATTRIBUTES, path))
-        elif not self._excluded(path, False):
+        else:
             reading.seen.append((self._what_of_file(mask, path), path))
 
     def _what_of_file(self, mask: int, path: bytes) -> Seen:

@@ -68,6 +68,8 @@ _TEXTS: Sequence[tuple[bytes, str]] = (
 _WHOLE_TARGET = (b"No space left on device", b"Disk quota exceeded", b"Read-only file system")
 
 _ESCAPE = re.compile(rb"\\#([0-7]{3})")
+_LOOKS_ESCAPED = re.compile(rb"\\(?=#[0-7]{3})")
+_UNPRINTABLE = re.compile(rb"[^\x20-\x7e]")
 _TEMPORARY = re.compile(rb"^\.(.*)\.[A-Za-z0-9]{6}$", re.DOTALL)
 _QUOTED = re.compile(rb'"((?:[^"\n]|"(?![ :)\n]|$))*)"')
 _PLAIN = (b"cannot delete non-empty directory: ", b"could not make way for new ", b"skipping non-regular file ")
@@ -137,7 +139,7 @@ def _path_in(line: bytes, source: bytes, listed: frozenset[bytes]) -> bytes | No
         if start < 0:
             return None
         named = line[start:].rpartition(b": ")[2] if b"could not make way" in line else line[start:]
-    named = unescape(named.strip(b'"'))
+    named = unescape(named)
     if named == source:
         named = b""
     elif named.startswith(source + b"/"):
@@ -145,7 +147,18 @@ def _path_in(line: bytes, source: bytes, listed: frozenset[bytes]) -> bytes | No
     named = named.strip(b"/")
     if named.startswith(b"./"):
         named = named[2:]
-    return _closest(named, listed)
+    return _closest(named, listed) or _mentioned(line, listed)
+
+
+def _mentioned(line: bytes, listed: frozenset[bytes]) -> bytes | None:
+    """The longest listed path that stands in the line at all, for names that look like the end of a quotation."""
+    return max((path for path in listed if path and _escape(path) in line), key=len, default=None)
+
+
+def _escape(path: bytes) -> bytes:
+    """A path as rsync writes it in the C locale."""
+    path = _LOOKS_ESCAPED.sub(rb"\\#134", path)
+    return _UNPRINTABLE.sub(lambda match: b"\\#%03o" % match[0][0], path)
 
 
 def _closest(named: bytes, listed: frozenset[bytes]) -> bytes | None:

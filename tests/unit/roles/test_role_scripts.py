@@ -1,0 +1,142 @@
+"""The small programs that roles run on a host: who has the port, whose pid file, which limits."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+
+import pytest
+
+ROLES = pathlib.Path(__file__).parents[3] / "roles"
+
+
+def load(role, name):
+    spec = importlib.util.spec_from_file_location(name, ROLES / role / "files" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+listener = load("rsync_daemon", "listener")
+daemon_process = load("rsync_daemon", "daemon_process")
+set_limits = load("inotify_limits", "set_limits")
+
+
+def test_a_port_that_nobody_has_is_free():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert listener.problem("127.0.0.1", port, "/etc/rsyncd.conf") is None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", ""])
+def test_a_taken_port_names_the_process_that_has_it(address):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        said = listener.problem(address, server.getsockname()[1], "/etc/rsyncd.conf")
+    assert f"(process {os.getpid()})" in said
+    assert "set rsync_daemon_port" in said
+
+
+def test_an_address_of_another_host_is_named():
+    assert "192.0.2.1 is no address of this host" in listener.problem("192.0.2.1", 8730, "/etc/rsyncd.conf")
+
+
+@pytest.mark.parametrize(
+    ("argv", "ours"),
+    [
+        (["/usr/bin/rsync", "--daemon", "--no-detach"], True),
+        (["/usr/bin/rsync", "--daemon", "--config=/etc/rsyncd.conf", "--port=873"], True),
+        (["/usr/bin/rsync", "--daemon", "--config=/other"], False),
+        (["/usr/bin/rsync", "-a", "/a", "/b"], False),
+        (["nginx", "--daemon"], False),
+        ([], False),
+    ],
+)
+def test_only_the_daemon_of_the_same_configuration_may_have_the_port(argv, ours):
+    assert listener.is_daemon_of(argv, "/etc/rsyncd.conf") is ours
+
+
+@pytest.mark.parametrize("text", ["", "no number", "999999999", None])
+def test_a_pid_file_that_tells_of_nothing_is_no_daemon(tmp_path, text):
+    if text is not None:
+        (tmp_path / "pid").write_text(text)
+    assert daemon_process.find(str(tmp_path / "pid"), "/c") == {"pid": None, "argv": []}
+
+
+def test_a_pid_that_became_another_process_is_not_the_daemon(tmp_path):
+    (tmp_path / "pid").write_text(f"{os.getpid()}\n")
+    assert daemon_process.find(str(tmp_path / "pid"), "/c")["pid"] is None
+
+
+def test_the_daemon_of_a_configuration_is_found(tmp_path):
+    argv = [sys.executable, "-c", "input()", "--daemon", "--config=/c"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE) as process:
+        (tmp_path / "pid").write_text(f"{process.pid}\n")
+        assert daemon_process.find(str(tmp_path / "pid"), "/c") == {"pid": process.pid, "argv": argv}
+        assert daemon_process.find(str(tmp_path / "pid"), "/other")["pid"] is None
+        process.communicate(b"\n")
+
+
+@pytest.fixture
+def kernel(tmp_path):
+    """A folder like /proc/sys/fs/inotify."""
+    for name, value in (("max_user_watches", 8192), ("max_queued_events", 16384)):
+        (tmp_path / name).write_text(f"{value}\n")
+    return tmp_path
+
+
+def order(watches, queue, *, lower=False, write=True, must=(1, 1)):
+    names = ("max_user_watches", "max_queued_events")
+    return {
+        "wanted": dict(zip(names, (watches, queue))),
+        "must": dict(zip(names, must)),
+        "lower": lower,
+        "write": write,
+    }
+
+
+def test_a_limit_is_raised_and_a_higher_one_stays(kernel):
+    result = set_limits.main(order(65536, 100), str(kernel))
+    assert result["changed"] == {"max_user_watches": [8192, 65536]}
+    assert result["limits"] == {"max_user_watches": 65536, "max_queued_events": 16384}
+    assert (kernel / "max_user_watches").read_text() == "65536"
+    assert set_limits.main(order(65536, 100), str(kernel))["changed"] == {}
+
+
+def test_a_higher_limit_is_lowered_when_told_to(kernel):
+    set_limits.main(order(100, 200, lower=True), str(kernel))
+    assert ((kernel / "max_user_watches").read_text(), (kernel / "max_queued_events").read_text()) == ("100", "200")
+
+
+def test_check_mode_tells_and_does_not_write(kernel):
+    assert set_limits.main(order(65536, 1, write=False), str(kernel))["changed"] == {"max_user_watches": [8192, 65536]}
+    assert (kernel / "max_user_watches").read_text() == "8192\n"
+
+
+@pytest.fixture
+def refusing(monkeypatch):
+    """A kernel that takes nothing: a folder of files is not as read-only for root as /proc/sys can be."""
+    monkeypatch.setattr(set_limits, "_write", lambda path, value: "Read-only file system")
+
+
+@pytest.mark.usefixtures("refusing")
+def test_a_limit_that_cannot_be_set_is_left_where_it_suffices(kernel):
+    result = set_limits.main(order(65536, 1, must=(8192, 1)), str(kernel))
+    assert result["problems"] == []
+    assert "max_user_watches is 8192 and could not be set to 65536: Read-only file system" in result["kept"][0]
+    assert result["limits"]["max_user_watches"] == 8192
+    assert result["changed"] == {}
+
+
+@pytest.mark.usefixtures("refusing")
+def test_a_limit_that_cannot_be_set_and_is_needed_is_a_problem(kernel):
+    problem = set_limits.main(order(65536, 1, must=(10000, 1)), str(kernel))["problems"][0]
+    assert "Read-only file system; at least 10000 are needed; run with root's rights" in problem
+
+
+def test_a_value_that_the_kernel_does_not_take_is_told(kernel, monkeypatch):
+    monkeypatch.setattr(set_limits, "_read", lambda path: 8192)
+    assert "the kernel made it 8192" in set_limits.main(order(65536, 1, must=(1, 1)), str(kernel))["kept"][0]
