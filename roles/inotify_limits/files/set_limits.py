@@ -1,4 +1,4 @@
-"""Sets limits of inotify in the running kernel: set_limits.py {"wanted": {…}, "must": {…}, "lower": false, "write": true}.
+"""Sets limits of inotify in the running kernel: {"wanted": {…}, "must": {…}, "lower": false, "write": true}.
 
 `wanted` is what they are to be, `must` what they have to be at least when they cannot be written, as without root or
 in a container; both by name. `lower`: whether a higher limit is lowered. `write`: false only tells. Prints JSON:

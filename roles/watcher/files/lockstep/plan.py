@@ -22,6 +22,7 @@ from lockstep.changes import (
     PERMITTED,
     STRUCTURE,
     SUBTREE,
+    SUSPECT,
     Change,
     Changes,
     ancestors,
@@ -89,7 +90,7 @@ class Batch:
 class Plan:
     batches: list[Batch] = field(default_factory=list)
     subtrees: dict[bytes, Change] = field(default_factory=dict)  # to be compared, not sent
-    dropped: int = 0  # deletions that the mirror does not pass on
+    settled: list[bytes] = field(default_factory=list)  # nothing is to be sent for these themselves
     root_missing: bool = False
 
 
@@ -163,8 +164,11 @@ class Planner:
             self._place_missing(path, change)
         elif stat.S_ISDIR(status.st_mode):
             if change.flags & (SUBTREE | DIRECTORY_GONE):
+                self._plan.subtrees[path] = Change(change.flags, change.since)
+                change.flags &= ~(SUBTREE | DIRECTORY_GONE | GONE | SUSPECT)
+            if not change.flags:
                 self._taken.add(path)
-                self._plan.subtrees[path] = change
+                self._plan.settled.append(path)
             else:
                 lane = Lane.CONTENT if Lane.CONTENT in self._open or not self._room(Lane.REST) else Lane.REST
                 self._put(
@@ -188,13 +192,14 @@ class Planner:
     def _place_missing(self, path: bytes, change: Change) -> None:
         if not self._delete:
             self._taken.add(path)
-            self._plan.dropped += 1
+            self._plan.settled.append(path)
             return
         if not self._room(Lane.REMOVE):
             return
         top, covered = self._topmost_missing(path)
         if covered:  # something that is no directory stands above: sending that replaces all below it
             self._taken.add(path)
+            self._plan.settled.append(path)
             self._replaced[top] = min(change.since, self._replaced.get(top, change.since))
             return
         if not top:

@@ -79,9 +79,7 @@ class Standing:
         self.batches += 1
         self.names += len(paths) - len(refused)
         self.last_confirmed = now
-        for path in paths:
-            if path not in refused:
-                self.problems.pop(path, None)
+        self.settle(path for path in paths if path not in refused)
 
     # ------------------------------------------------------------------ single paths
 
@@ -99,6 +97,12 @@ class Standing:
             problem.due = now + problem.backoff.next()
             problem.change = change
             problem.waiting = True
+
+    def settle(self, paths: Iterable[bytes]) -> None:
+        """These are refused no more."""
+        if self.problems:
+            for path in paths:
+                self.problems.pop(path, None)
 
     def problems_due(self, now: float) -> list[tuple[bytes, Change]]:
         """The refused paths that are to be tried again now; each is told once."""

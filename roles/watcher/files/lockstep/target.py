@@ -204,6 +204,7 @@ class TargetSync:
             return os.lstat(os.devnull)
 
     def _carry_out(self, plan: Plan, origin: Changes, now: float) -> None:
+        self.standing.settle(plan.settled)
         for path, change in plan.subtrees.items():
             self.reconcile.want(path, change)
         for batch in plan.batches:
