@@ -14,7 +14,7 @@ HERE := $(COLLECTIONS)/ansible_collections/lockstep/realtime
 export ANSIBLE_COLLECTIONS_PATH := $(COLLECTIONS)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help venv demo demo-down test test-quick test-unit test-sanity test-e2e lint types build clean
+.PHONY: help venv demo demo-down bench test test-quick test-unit test-system test-sanity test-e2e lint types build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,7 +42,7 @@ demo-down: venv $(HERE) ## leaves nothing of the demo behind
 	$(BIN)/ansible-playbook -i inventories/demo playbooks/demo.yml -e demo_dir='$(DEMO_DIR)' -e lockstep_state=absent
 	rm -rf -- '$(DEMO_DIR)'
 
-test: lint types test-sanity test-unit test-e2e ## everything; as root it boots the lab's hosts
+test: lint types test-sanity test-unit test-system test-e2e ## everything; as root it boots the lab's hosts
 
 test-quick: lint types test-unit ## what needs no hosts, in minutes
 
@@ -59,6 +59,10 @@ test-unit: venv $(HERE) ## the package and the plugins, without a host
 	@tests/install-needs rsync
 	$(BIN)/pytest tests/unit
 
+test-system: venv ## the watcher against a real rsync daemon on this machine
+	@tests/install-needs rsync
+	$(BIN)/pytest tests/system
+
 test-sanity: venv ## ansible-test sanity, on what the tarball holds
 	@tests/install-needs shellcheck
 	tests/sanity/run
@@ -67,6 +71,12 @@ test-e2e: venv $(HERE) ## the demo, and as root the playbooks on the lab's hosts
 	@if [ "$$(id -u)" = 0 ]; then tests/install-needs; else \
 	  echo 'make: the lab needs root, and this is user '"$$(id -un)"': only the demo is tested' >&2; tests/install-needs rsync; fi
 	$(BIN)/pytest tests/e2e
+
+bench: venv $(HERE) ## lag and throughput of a deployment on this machine, seen from outside
+	@$(MAKE) demo DEMO_DIR='$(DEMO_DIR)-bench' >build-bench.log
+	$(BIN)/python tests/bench/run.py '$(DEMO_DIR)-bench' || { $(MAKE) demo-down DEMO_DIR='$(DEMO_DIR)-bench'; exit 1; }
+	@$(MAKE) demo-down DEMO_DIR='$(DEMO_DIR)-bench' >>build-bench.log
+	@rm -f build-bench.log
 
 build: venv ## the collection's tarball, in build/
 	$(BIN)/ansible-galaxy collection build --force --output-path build .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -24,6 +25,7 @@ class Rig:
     target: Path
     daemon: Daemon
     watcher: Watcher
+    fences: int = 0
 
     def start(self, **mirror: Any) -> Rig:
         """Start the watcher, with these keys of its mirror, and wait until it is live."""
@@ -32,46 +34,72 @@ class Rig:
         self.watcher.start()
         return self
 
-    def differences(self, *leave_out: bytes) -> list[str]:
-        return differences(self.source, self.target, leave_out=frozenset(leave_out))
+    def differences(self, *leave_out: bytes, **options: bool) -> list[str]:
+        return differences(self.source, self.target, leave_out=frozenset(leave_out), **options)
 
-    def equal(self, *leave_out: bytes, seconds: float = 30.0) -> None:
-        """Both trees become equal, and stay so when the watcher says that nothing is left to do."""
+    def become_equal(self, *leave_out: bytes, seconds: float = 30.0, **options: bool) -> None:
+        """Both trees become equal, whatever the watcher says of itself."""
         found: list[str] = []
 
         def is_so() -> bool:
             try:
-                found[:] = self.differences(*leave_out)
-            except FileNotFoundError:
+                found[:] = self.differences(*leave_out, **options)
+            except (FileNotFoundError, NotADirectoryError):
                 return False  # it moved under our eyes
             return not found
 
         wait_for(is_so, seconds, lambda: "\n".join(["equal trees, but:", *found[:12], self.log()[-3000:]]))
+
+    def equal(self, *leave_out: bytes, seconds: float = 30.0, **options: bool) -> None:
+        """Both trees become equal, and stay so when the watcher says that nothing is left to do."""
+        self.become_equal(*leave_out, seconds=seconds, **options)
         self.watcher.wait_in_step()
-        assert not self.differences(*leave_out)
+        assert not self.differences(*leave_out, **options)
+
+    def passed(self) -> None:
+        """Wait until what was done before this call has been seen and sent: a file made now has arrived."""
+        self.fences += 1
+        name = f"fence-{self.fences}"
+        (self.source / name).touch()
+        wait_for((self.target / name).exists, 30, lambda: f"the fence to arrive; log: {self.log()[-3000:]}")
+        self.watcher.wait_in_step()
 
     def log(self) -> str:
         return self.watcher.log.read_text()
 
 
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    source = tmp_path / "source"
-    source.mkdir()
-    daemon = Daemon(tmp_path)
-    watcher = Watcher(tmp_path, source, [{"url": daemon.url(), "password_file": str(daemon.password_file)}])
+@contextlib.contextmanager
+def assembled(folder: Path, source: Path | None = None) -> Iterator[Rig]:
+    """A rig in this folder, its daemon running; at the end everything is stopped, and nothing may be left running."""
+    source = source or folder / "source"
+    source.mkdir(exist_ok=True)
+    daemon = Daemon(folder)
+    watcher = Watcher(folder, source, [{"url": daemon.url(), "password_file": str(daemon.password_file)}])
     daemon.start()
     try:
-        yield Rig(source, tmp_path / "backup", daemon, watcher)
+        yield Rig(source, folder / "backup", daemon, watcher)
     finally:
         if watcher.process is not None:
             watcher.stop()
         daemon.stop()
-    assert "Traceback" not in watcher.log.read_text() if watcher.log.exists() else True
-    wait_for(lambda: not _left_behind(tmp_path), 10, lambda: f"processes are left: {_left_behind(tmp_path)}")
+    assert not watcher.log.exists() or "Traceback" not in watcher.log.read_text()
+    wait_for(lambda: not left_behind(folder), 10, lambda: f"processes are left: {left_behind(folder)}")
 
 
-def _left_behind(folder: Path) -> list[str]:
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with assembled(tmp_path) as rig:
+        yield rig
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """One rig for all tests of a file, each with a directory of its own in it."""
+    with assembled(tmp_path_factory.mktemp("shared")) as rig:
+        yield rig
+
+
+def left_behind(folder: Path) -> list[str]:
     """Processes that still name the test's folder."""
     listed = subprocess.run(["ps", "-eo", "pid,args"], text=True, capture_output=True, check=True).stdout
     return [line for line in listed.splitlines() if str(folder) in line and f"{os.getpid()} " not in line]

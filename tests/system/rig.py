@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 PACKAGE = Path(__file__).parents[2] / "roles/watcher/files"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PACKAGE)}
 USER, PASSWORD = "rsync_backup", "only-for-this-test"
 
 
@@ -99,7 +100,8 @@ class Watcher:
         self.http = free_port()
         self.log = folder / "watcher.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self.mirrors = [{"name": "data", "source": str(source), "targets": targets, **mirror}]
+        self.before: list[str] = []  # a command that runs the watcher's, to put it into another namespace
+        self.mirrors: list[dict[str, Any]] = [{"name": "data", "source": str(source), "targets": targets, **mirror}]
         self.write()
 
     def write(self) -> None:
@@ -117,7 +119,8 @@ class Watcher:
     def command(self, *args: str, **options: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "lockstep", *args],
-            cwd=PACKAGE,
+            cwd="/",
+            env=ENVIRONMENT,
             text=True,
             capture_output=True,
             check=False,
@@ -127,8 +130,8 @@ class Watcher:
     def start(self, wait: bool = True) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "lockstep", "run", "--config", str(self.config)],
-                cwd=PACKAGE, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [*self.before, sys.executable, "-m", "lockstep", "run", "--config", str(self.config)],
+                cwd="/", env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         if wait:
             self.wait_state("live")
@@ -158,6 +161,7 @@ class Watcher:
 
         def is_so() -> bool:
             seen.clear()
+            assert self.process is None or self.process.poll() is None, self.log.read_text()[-2000:]
             try:
                 seen.update(self.target(number))
             except (OSError, ValueError, KeyError):

@@ -1,7 +1,7 @@
 """Compare two directory trees, knowing nothing of the watcher: `python3 tests/tools/trees.py A B`.
 
 Compared for each path: type, mode, size, mtime in nanoseconds, link target, SHA-256, device number; the owner with
-`--owners`.  Names are bytes.  Exit 0 when equal, 1 with the differences printed, 2 on wrong use.
+`--owners`, extended attributes (ACLs are among them) with `--xattrs`.  Names are bytes.  Exit 0 when equal, 1 with the differences printed, 2 on wrong use.
 """
 
 from __future__ import annotations
@@ -39,12 +39,15 @@ def digest(path: bytes) -> str:
     return total.hexdigest()
 
 
-def describe(root: bytes, path: bytes, owners: bool) -> dict[str, object]:
+def describe(root: bytes, path: bytes, owners: bool, xattrs: bool) -> dict[str, object]:
     full = os.path.join(root, path)
     status = os.lstat(full)
     known: dict[str, object] = {"type": stat.S_IFMT(status.st_mode)}
     if owners:
         known["owner"] = (status.st_uid, status.st_gid)
+    if xattrs:
+        names = sorted(os.listxattr(full, follow_symlinks=False))
+        known["xattrs"] = {name: os.getxattr(full, name, follow_symlinks=False) for name in names}
     if stat.S_ISLNK(status.st_mode):
         target = os.readlink(full)
         known["target"] = target[len(MUNGED) :] if target.startswith(MUNGED) else target
@@ -61,20 +64,26 @@ def describe(root: bytes, path: bytes, owners: bool) -> dict[str, object]:
     return known
 
 
-def survey(root: bytes, owners: bool, leave_out: frozenset[bytes] = frozenset()) -> dict[bytes, dict[str, object]]:
+def survey(
+    root: bytes, owners: bool = False, leave_out: frozenset[bytes] = frozenset(), xattrs: bool = False
+) -> dict[bytes, dict[str, object]]:
     return {
-        path: describe(root, path, owners)
+        path: describe(root, path, owners, xattrs)
         for path in entries(root)
         if not any(path == out or path.startswith(out + b"/") for out in leave_out)
     }
 
 
 def differences(
-    one: Path | str, other: Path | str, owners: bool = False, leave_out: frozenset[bytes] = frozenset()
+    one: Path | str,
+    other: Path | str,
+    owners: bool = False,
+    leave_out: frozenset[bytes] = frozenset(),
+    xattrs: bool = False,
 ) -> list[str]:
     """What differs, a line each; empty when the trees are equal."""
-    left = survey(os.fsencode(one), owners, leave_out)
-    right = survey(os.fsencode(other), owners, leave_out)
+    left = survey(os.fsencode(one), owners, leave_out, xattrs)
+    right = survey(os.fsencode(other), owners, leave_out, xattrs)
     lines = [f"only in {one}: {path!r}" for path in sorted(left.keys() - right.keys())]
     lines += [f"only in {other}: {path!r}" for path in sorted(right.keys() - left.keys())]
     for path in sorted(left.keys() & right.keys()):
@@ -89,8 +98,9 @@ def main() -> int:
     parser.add_argument("one")
     parser.add_argument("other")
     parser.add_argument("--owners", action="store_true")
+    parser.add_argument("--xattrs", action="store_true")
     given = parser.parse_args()
-    found = differences(given.one, given.other, given.owners)
+    found = differences(given.one, given.other, given.owners, xattrs=given.xattrs)
     print("\n".join(found) or "equal")
     return 1 if found else 0
 

@@ -306,13 +306,7 @@ class TargetSync:
             return
         outcome = self._judge(batch, ended)
         if log.isEnabledFor(logging.DEBUG):
-            self._log.debug(
-                "%s: %s after %.1f ms: %s",
-                batch.lane.value,
-                outcome.result.value,
-                1000 * ended.seconds,
-                " ".join(map(repr, batch.items)),
-            )
+            self._log.debug("%s: %s: %s", batch.lane.value, outcome.result.value, " ".join(map(repr, batch.items)))
         self._pace.cost(ended.cpu, len(batch.listed))
         if outcome.result is Result.FAILED:
             self._return(batch)

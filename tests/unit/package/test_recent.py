@@ -1,0 +1,65 @@
+"""Files whose inode changed since a moment are found by ctime, which nobody can set back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lockstep.recent import PAUSE, changed_since
+
+
+def nothing(_path: bytes, _is_dir: bool) -> bool:
+    return False
+
+
+def found(tmp: Path, top: bytes, since: float, excluded=nothing) -> list[bytes]:
+    return sorted(path for path in changed_since(os.fsencode(tmp), top, since, excluded) if path is not None)
+
+
+def test_a_file_with_an_old_mtime_is_found_by_its_ctime(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    for name in ("f", "d/g"):
+        (tmp_path / name).write_text("x")
+        os.utime(tmp_path / name, (1, 1))
+    changed = (tmp_path / "f").stat().st_ctime
+    assert found(tmp_path, b"", changed) == [b"d/g", b"f"]
+    assert found(tmp_path, b"", changed + 100) == []
+
+
+def test_directories_are_not_told_and_links_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/inner").write_text("x")
+    (tmp_path / "link").symlink_to("d")
+    assert found(tmp_path, b"", 0.0) == [b"d/inner", b"link"]
+
+
+def test_only_what_is_below_the_top_is_told_by_its_whole_path(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name / "sub").mkdir(parents=True)
+        (tmp_path / name / "sub/f").write_text("x")
+    assert found(tmp_path, b"a/sub", 0.0) == [b"a/sub/f"]
+
+
+def test_what_is_excluded_is_not_walked(tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache/f").write_text("x")
+    (tmp_path / "cache.txt").write_text("x")
+    assert found(tmp_path, b"", 0.0, lambda path, is_dir: is_dir and path == b"cache") == [b"cache.txt"]
+
+
+def test_a_missing_top_is_left_to_the_comparison(tmp_path: Path) -> None:
+    assert found(tmp_path, b"nowhere", 0.0) == []
+
+
+def test_a_long_walk_pauses_for_the_others(tmp_path: Path) -> None:
+    for number in range(2 * PAUSE):
+        (tmp_path / str(number)).touch()
+    told = list(changed_since(os.fsencode(tmp_path), b"", 0.0, nothing))
+    assert told.count(None) == 2
+    assert len(told) == 2 * PAUSE + 2
+
+
+def test_names_that_are_no_text_are_told_as_they_are(tmp_path: Path) -> None:
+    with open(os.fsencode(tmp_path) + b"/\xff\n", "wb"):
+        pass
+    assert found(tmp_path, b"", 0.0) == [b"\xff\n"]

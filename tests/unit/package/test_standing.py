@@ -1,0 +1,129 @@
+"""How a target stands: down and when to try again, what it refused, and which deletions are held back."""
+
+from __future__ import annotations
+
+import pytest
+
+from lockstep.changes import CONTENT, GONE, Change
+from lockstep.standing import PARKED_LOOK, Standing
+
+
+@pytest.fixture
+def standing() -> Standing:
+    return Standing()
+
+
+def gone(*paths: bytes, since: float = 1.0) -> dict[bytes, Change]:
+    return {path: Change(GONE, since) for path in paths}
+
+
+def test_a_failure_is_news_once_and_keeps_its_first_moment(standing: Standing) -> None:
+    assert standing.fail("refused", 10.0)
+    assert not standing.fail("refused", 11.0)
+    assert (standing.down, standing.down_since, standing.failures) == ("refused", 10.0, 2)
+
+
+def test_a_second_failure_while_it_waits_does_not_put_the_next_try_off(standing: Standing) -> None:
+    standing.fail("refused", 10.0)
+    first = standing.next_try
+    standing.fail("refused", 10.5)
+    assert standing.next_try == first
+    assert standing.waiting
+
+
+def test_the_next_try_is_due_once_and_later_each_time(standing: Standing) -> None:
+    standing.fail("refused", 10.0)
+    assert not standing.retry_due(10.1)
+    assert standing.retry_due(11.3)
+    assert not standing.waiting
+    assert not standing.retry_due(99.0)
+    standing.fail("refused", 11.3)
+    assert standing.next_try is not None
+    assert 11.3 + 1.6 <= standing.next_try <= 11.3 + 2.4
+
+
+def test_an_answer_ends_being_down_and_the_next_failure_is_tried_again_soon(standing: Standing) -> None:
+    for at in range(5):
+        standing.fail("refused", float(at))
+        standing.next_try = None
+    standing.answered()
+    assert (standing.down, standing.next_try) == ("", None)
+    assert standing.fail("again", 100.0)
+    assert standing.next_try is not None
+    assert standing.next_try <= 101.2
+
+
+def test_a_confirmed_batch_counts_what_was_not_refused(standing: Standing) -> None:
+    standing.fail("x", 1.0)
+    standing.confirmed([b"a", b"b", b"c"], {b"b": "no"}, 5.0)
+    assert (standing.batches, standing.names, standing.last_confirmed, standing.down) == (1, 2, 5.0, "")
+
+
+def test_a_refused_path_is_a_problem_until_it_is_confirmed(standing: Standing) -> None:
+    assert standing.is_new_problem(b"a")
+    standing.refuse(b"a", "denied", Change(CONTENT, 1.0), 2.0)
+    assert not standing.is_new_problem(b"a")
+    standing.confirmed([b"a", b"b"], {b"a": "denied"}, 3.0)
+    assert b"a" in standing.problems
+    standing.confirmed([b"a", b"b"], {}, 4.0)
+    assert not standing.problems
+
+
+def test_a_problem_is_handed_out_once_when_it_is_due(standing: Standing) -> None:
+    change = Change(CONTENT, 1.0)
+    standing.refuse(b"a", "denied", change, 2.0)
+    assert standing.problems_due(2.5) == []
+    assert standing.problems_due(3.3) == [(b"a", change)]
+    assert standing.problems_due(99.0) == []
+
+
+def test_a_problem_refused_again_keeps_its_since_and_waits_longer(standing: Standing) -> None:
+    standing.refuse(b"a", "denied", Change(CONTENT, 1.0), 2.0)
+    standing.problems_due(10.0)
+    standing.refuse(b"a", "full", Change(GONE, 1.0), 10.0)
+    problem = standing.problems[b"a"]
+    assert (problem.reason, problem.since, problem.backoff.attempts, problem.change.flags) == ("full", 2.0, 2, GONE)
+    assert standing.problems_due(11.0) == []
+    assert standing.problems_due(12.5) != []
+
+
+def test_the_age_of_a_problem_counts_while_it_waits_and_then_elsewhere(standing: Standing) -> None:
+    assert standing.oldest() is None
+    standing.refuse(b"a", "denied", Change(CONTENT, 1.5), 2.0)
+    assert standing.oldest() == 1.5
+    standing.problems_due(9.0)
+    assert standing.oldest() is None
+
+
+def test_held_deletions_are_counted_and_age(standing: Standing) -> None:
+    standing.park(gone(b"a", b"b", since=4.0), 2, 10, 5.0)
+    assert (standing.held, standing.held_count, standing.held_of, standing.oldest()) == (True, 2, 10, 4.0)
+    standing.park(gone(b"c", since=3.0), 1, 8, 6.0)
+    assert (standing.held_count, standing.held_of, standing.oldest()) == (3, 10, 3.0)
+
+
+def test_a_directory_stands_for_all_that_was_told_before_it(standing: Standing) -> None:
+    standing.park(gone(b"d0", b"d/x/1", b"d/x", b"d/y", b"d", b"e"), 6, 10, 5.0)
+    assert list(standing.parked) == [b"d0", b"d", b"e"]
+
+
+def test_whether_they_are_back_is_looked_at_every_few_seconds(standing: Standing) -> None:
+    assert not standing.parked_due(100.0)
+    standing.park(gone(b"a"), 1, 10, 5.0)
+    assert not standing.parked_due(5.0 + PARKED_LOOK - 0.1)
+    assert standing.parked_due(5.0 + PARKED_LOOK)
+    assert not standing.parked_due(5.0 + PARKED_LOOK + 0.1)
+
+
+def test_what_is_back_is_held_no_more(standing: Standing) -> None:
+    standing.park(gone(b"a", b"b", b"c"), 3, 10, 5.0)
+    assert [path for path, _ in standing.unpark([b"b"])] == [b"b"]
+    assert (list(standing.parked), standing.held_count) == ([b"a", b"c"], 2)
+    standing.unpark([b"a", b"c"])
+    assert (standing.held, standing.held_count) == (False, 0)
+
+
+def test_a_release_hands_out_all_and_forgets_the_count(standing: Standing) -> None:
+    standing.park(gone(b"a", b"b"), 2, 10, 5.0)
+    assert sorted(standing.release()) == [b"a", b"b"]
+    assert (standing.held, standing.held_count, standing.held_of) == (False, 0, 0)
