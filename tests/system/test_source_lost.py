@@ -99,7 +99,7 @@ def test_changes_of_the_moment_before_the_unmount_delete_nothing(mounted: Mounte
         for name in ("a", "b", "c"):
             for number in range(5):
                 (mounted.source / name / f"f{number}").write_text(os.urandom(8).hex())
-        mounted.umount()
+        mounted.space.run("umount", "--lazy", str(mounted.rig.source))  # in the middle of a transfer, too
         assert {path.name for path in mounted.rig.target.iterdir()} == {"a", "b", "c"}
         mounted.rig.watcher.wait_state("held")
         assert len(survey(os.fsencode(mounted.rig.target))) == 19

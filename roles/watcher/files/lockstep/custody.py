@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from typing import Optional
+from typing import Callable, Optional
 
 from lockstep.memory import Memory
 from lockstep.source import identity
@@ -14,10 +15,14 @@ from lockstep.source.nested import nested_mounts
 class Custody:
     """`held` is the reason why nothing may go, or empty; `check()` looks thoroughly, `unchanged()` quickly."""
 
-    def __init__(self, source: bytes, memory: Memory) -> None:
+    def __init__(
+        self, source: bytes, memory: Memory, hidden: Callable[[bytes, bool], bool] = lambda path, is_dir: False
+    ) -> None:
+        """`hidden(path, is_dir)`: what the mirror leaves out; what is mounted there does not matter."""
         self._source = source
         self._memory = memory
-        self._quick: Optional[tuple[int, int]] = None
+        self._hidden = hidden
+        self._stood: Optional[dict[bytes, tuple[int, int]]] = None
         self.held = "not looked at yet"
         self.since = time.time()
 
@@ -25,7 +30,7 @@ class Custody:
         if not self.held:
             self.since = time.time()
         self.held = why
-        self._quick = None
+        self._stood = None
 
     def check(self) -> bool:
         """Look whether it is the source that is remembered; the first one ever seen is.  True when nothing is held."""
@@ -38,25 +43,40 @@ class Custody:
     def accept(self) -> None:
         """The operator says: this is the source now.  Raises OSError when there is none."""
         now = identity.read(self._source)
-        self._memory.identity, self._memory.nested = now, nested_mounts(self._source)
+        self._memory.identity, self._memory.nested = now, self._nested()
         self._memory.save()
         self.check()
 
     def unchanged(self) -> bool:
-        """Whether the same root of the same mounted file system stands there since the last `check()`: one stat(2)."""
-        if self.held:
+        """Whether the same directories of mounted file systems stand at the source and at the mount points below it
+        since the last `check()`: one stat(2) each, for not every unmount gives an event."""
+        if self.held or self._stood is None:
             return False
         try:
-            if identity.quick(self._source) == self._quick:
-                return True
-            self.hold("another file system or directory stands at the source's path")
+            for path, known in self._stood.items():
+                if _who(path) != known:
+                    self.hold(f"another file system or directory stands at {os.fsdecode(path)}")
+                    return False
         except OSError as err:
             self.hold(f"source {os.fsdecode(self._source)}: {err.strerror or err}")
-        return False
+            return False
+        return True
+
+    def _nested(self) -> list[bytes]:
+        return [path for path in nested_mounts(self._source) if not self._hidden(path, True)]
+
+    def _stand(self) -> dict[bytes, tuple[int, int]]:
+        """Who stands where now, by absolute path.  Raises OSError when it is no directory at the source's path."""
+        found = {self._source: identity.quick(self._source)}
+        for path in self._nested():
+            there = self._source + b"/" + path
+            with contextlib.suppress(PermissionError):  # of another user's FUSE: rsync will say so
+                found[there] = _who(there)
+        return found
 
     def _compare(self) -> None:
-        quick = identity.quick(self._source)
-        now, nested = identity.read(self._source), nested_mounts(self._source)
+        stood = self._stand()
+        now, nested = identity.read(self._source), self._nested()
         if identity.is_network(now.fstype):
             self.hold(
                 f"{os.fsdecode(self._source)} is on a network file system ({now.fstype}), which reports no changes "
@@ -72,13 +92,18 @@ class Custody:
             if differences:
                 self.hold("the source is not the one it was: " + "; ".join(differences))
                 return
-        if identity.quick(self._source) != quick:
+        if self._stand() != stood:
             self.hold("the source changed while it was looked at")
             return
         if known != now or self._memory.nested != nested:
             self._memory.identity, self._memory.nested = now, nested
             self._memory.save()
-        self._quick = quick
+        self._stood = stood
         if self.held:
             self.since = time.time()
         self.held = ""
+
+
+def _who(path: bytes) -> tuple[int, int]:
+    found = os.stat(path)
+    return found.st_dev, found.st_ino

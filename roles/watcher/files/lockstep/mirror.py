@@ -41,7 +41,7 @@ class MirrorSync:
         self.state_dir = settings.state_dir
         self.filters = Filter(config.exclude)
         self.memory = memories.load(settings.state_dir, config.name)
-        self.custody = Custody(config.source, self.memory)
+        self.custody = Custody(config.source, self.memory, self.filters.hidden)
         self.targets = [TargetSync(target, self, self._tell) for target in config.targets]
         self.tree: Optional[WatchTree] = None
         self.watched = False  # all watches stand
@@ -130,6 +130,7 @@ class MirrorSync:
         elif self.custody.unchanged():
             if self.tree is not None:
                 self.tree.sweep()
+                self.tree.count(SCAN_SLICE)
             if self.watched and self._next_reconcile and now >= self._next_reconcile:
                 self._reconcile(None)
         else:

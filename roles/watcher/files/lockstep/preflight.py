@@ -16,9 +16,9 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 
-from lockstep import config_overlap
+from lockstep import config_overlap, filters
 from lockstep.config import Config, Mirror, Target
-from lockstep.source import identity
+from lockstep.source import identity, limits
 from lockstep.transfer import command, outcome
 
 OLDEST_RSYNC = (3, 2, 0)
@@ -37,6 +37,7 @@ def local_problems(config: Config) -> list[str]:
             if target.scheme == "file" and not os.path.isdir(target.path):
                 problems.append(f"{key}.url: {target.path} is not a directory; create it, or mount what it lies on")
     problems += _overlaps(config)
+    problems += _watches(config)
     problems += [f"state_dir: {text}" for text in _state_dir(config.state_dir)]
     return problems
 
@@ -76,6 +77,12 @@ def _source(mirror: Mirror) -> Iterator[str]:
         yield f"{missing} cannot be read by uid {os.geteuid()}; the watcher needs CAP_DAC_READ_SEARCH or permission"
     except OSError as error:
         yield f"{path}: {error.strerror or error}"
+
+
+def _watches(config: Config) -> list[str]:
+    wanted = sum(limits.needed(mirror.source, filters.Filter(mirror.exclude).excluded) for mirror in config.mirrors)
+    allowed = limits.allowed()
+    return [f"mirrors: {limits.shortage(wanted, allowed)}"] if wanted > allowed else []
 
 
 def _password_file(path: str) -> Iterator[str]:

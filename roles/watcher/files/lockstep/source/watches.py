@@ -46,8 +46,9 @@ class WatchTree:
         self._paths: dict[int, bytes] = {}
         self._to_scan: deque[tuple[Node, bool]] = deque()
         self._detached = 0
+        self._to_count: deque[bytes] = deque()
         self.problems: dict[bytes, str] = {}
-        self.out_of_watches = False
+        self.unwatched = 0  # directories for which no watch was left
         try:
             self._root = Node(self._inotify.add(root), None, b"")
         except OSError:
@@ -227,7 +228,7 @@ class WatchTree:
     def rescan(self) -> None:
         """Walk the whole tree again, for directories that came without an event, or could not be watched before."""
         self.problems.clear()
-        self.out_of_watches = False
+        self.unwatched = 0
         self._to_scan.append((self._root, False))
 
     def scan(self, reading: Reading, seconds: float) -> bool:
@@ -241,6 +242,21 @@ class WatchTree:
             if time.monotonic() >= until:
                 break
         return not self._to_scan
+
+    def count(self, seconds: float) -> None:
+        """Go on counting the directories below those for which no watch was left, for about so long."""
+        until = time.monotonic() + seconds
+        while self._to_count and time.monotonic() < until:
+            path = self._to_count.popleft()
+            try:
+                with os.scandir(self._absolute(path)) as entries:
+                    for entry in entries:
+                        found = path + b"/" + entry.name
+                        if entry.is_dir(follow_symlinks=False) and not self._excluded(found, True):
+                            self.unwatched += 1
+                            self._to_count.append(found)
+            except OSError:
+                continue  # it vanished, or is for the comparison to complain of
 
     def _scan_directory(self, node: Node, path: bytes, report: bool, reading: Reading) -> None:
         prefix = path + b"/" if path else b""
@@ -265,7 +281,8 @@ class WatchTree:
         if err.errno in (errno.ENOENT, errno.ENOTDIR):
             return  # gone or replaced meanwhile, which gives an event of its own
         if err.errno == errno.ENOSPC:
-            self.out_of_watches = True
+            self.unwatched += 1
+            self._to_count.append(path)
             reason = (
                 "the limit of inotify watches is reached: raise fs.inotify.max_user_watches "
                 "(variable inotify_limits_max_user_watches)"

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lockstep.source import limits
+
 if TYPE_CHECKING:
     from lockstep.mirror import MirrorSync
     from lockstep.target import TargetSync
@@ -45,6 +47,8 @@ def of_target(mirror: MirrorSync, target: TargetSync, now: float) -> Condition:
         path, problem = next(iter(standing.problems.items()))
         more = f", and {len(standing.problems) - 1} more" if len(standing.problems) > 1 else ""
         return Condition("behind", f"{os.fsdecode(path) or '.'}: {problem.reason}{more}")
+    if mirror.tree is not None and mirror.tree.unwatched:
+        return Condition("behind", limits.shortage(len(mirror.tree) + mirror.tree.unwatched, limits.allowed()))
     if mirror.tree is not None and mirror.tree.problems:
         path, reason = next(iter(mirror.tree.problems.items()))
         return Condition(
