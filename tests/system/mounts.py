@@ -1,4 +1,4 @@
-"""A mount namespace of its own, in which file systems come and go without anybody else seeing it; root is not needed."""
+"""A mount namespace in which file systems come and go without anybody else seeing it; root is not needed."""
 
 from __future__ import annotations
 

@@ -69,7 +69,9 @@ class Daemon:
 
     def start(self) -> None:
         self._process = subprocess.Popen(
-            ["rsync", "--daemon", "--no-detach", f"--config={self._config}"], stdin=subprocess.DEVNULL
+            ["rsync", "--daemon", "--no-detach", f"--config={self._config}"],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
         wait_for(self._answers, 10, "the rsync daemon does not answer")
 
@@ -78,6 +80,13 @@ class Daemon:
             self._process.terminate()
             self._process.wait(10)
             self._process = None
+
+    def kill(self) -> None:
+        """As a power cut does it to the whole host: the daemon and every transfer, at once."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(10)
+        self._process = None
 
     def url(self, module: str = "backup", path: str = "") -> str:
         return f"rsync://{USER}@127.0.0.1:{self.port}/{module}{path}"

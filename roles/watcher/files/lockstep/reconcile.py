@@ -41,6 +41,7 @@ class Reconcile:
         self._held = (0, 0)  # deletions that are held, of how many entries
         self._compared: dict[bytes, Change] = {}
         self.totals = Totals()
+        self.entries = 0  # on the target, by the last whole comparison and what came of it
         self.whole_done = False
         self.state = "none"
         self.error = ""
@@ -149,6 +150,7 @@ class Reconcile:
         whole = comparison.scope.paths == [b""]
         if whole:
             self.totals = comparison.totals
+            self.entries = self.totals.target
         self._deletions = self._permit(comparison.totals, whole)
         self.state = "sending"
         self._feeding = comparison
@@ -162,7 +164,7 @@ class Reconcile:
     def _permit(self, totals: Totals, whole: bool) -> int:
         """PERMITTED when so many deletions may go, 0 when they are to be held."""
         target, now = self._target, time.monotonic()
-        entries = totals.target if whole else max(self.totals.target, totals.target)
+        entries = totals.target if whole else max(self.entries, totals.target)
         if totals.deletions and target.guard.would_exceed(totals.deletions, entries, now):
             self._held = (totals.deletions, entries)
             return 0
@@ -200,6 +202,7 @@ class Reconcile:
         self._feeding.close()
         self._feeding = self._differences = None
         if b"" in self._compared:
+            self.entries += self.totals.created - (self.totals.deletions if self._deletions else 0)
             self.whole_done = True
             self._all_since = None
         self._compared = {}

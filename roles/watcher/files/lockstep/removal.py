@@ -69,11 +69,15 @@ class RemovalQuestion:
     def _ended(self, _process: Process, ended: Ended) -> None:
         with self._found as found:
             found.seek(0)
-            items = [parse_line(line, False) for line in found if line.startswith(b"*deleting")]
-        paths = [item[0] for item in items if item is not None]
+            lines = [line for line in found if line.startswith(b"*deleting")]
+        items = [(item[0], line.endswith(b"/\n")) for line in lines if (item := parse_line(line, False)) is not None]
+        paths = [path for path, _ in items]
         self.count = len(paths)
         if self._filters.rsync_args():
-            self.instead = deletable(paths, self.batch.items, lambda path: self._filters.hidden(path, False))
+            directories = {path for path, is_dir in items if is_dir}
+            self.instead = deletable(
+                paths, self.batch.items, lambda path: self._filters.hidden(path, path in directories)
+            )
             if self.instead is not None:
                 self.count = len(self.instead)
         self._on_end(self, ended)

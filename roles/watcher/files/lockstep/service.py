@@ -36,6 +36,8 @@ class Service:
         self._waiting_for: set[str] = set()
         self._stop = asyncio.Event()
         self._closing: list[MirrorSync] = []
+        self._reloading = asyncio.Lock()
+        self._reloads: set[asyncio.Task[None]] = set()
         self._control: Optional[ControlServer] = None
         self._http: Optional[StatusHttp] = None
 
@@ -46,7 +48,7 @@ class Service:
         await self._serve_status()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
         self._waiting_for = {mirror.name for mirror in self.config.mirrors}
         for mirror in self.config.mirrors:
             self._begin(mirror)
@@ -120,7 +122,17 @@ class Service:
 
     # ------------------------------------------------------------------ reload
 
-    def _reload(self) -> None:
+    def _reload_soon(self) -> None:
+        task = asyncio.ensure_future(self._reload_in_turn())
+        self._reloads.add(task)  # the loop itself keeps no hold of it
+        task.add_done_callback(self._reloads.discard)
+
+    async def _reload_in_turn(self) -> None:
+        async with self._reloading:
+            if not self._stop.is_set():
+                await self._reload()
+
+    async def _reload(self) -> None:
         systemd.reloading()
         try:
             new = configuration.load(self._path)
@@ -134,17 +146,26 @@ class Service:
         wanted = {mirror.name: mirror for mirror in new.mirrors}
         self.config, self.config_error, self.loaded = new, None, time.time()
         logging.getLogger().setLevel(new.log_level.upper())
-        for name in [name for name in old if wanted.get(name) != old[name]]:
-            mirror = self.mirrors.pop(name)
-            mirror.close()
-            self._closing.append(mirror)
+        ended = [self.mirrors.pop(name) for name in old if wanted.get(name) != old[name]]
         added = [mirror for mirror in new.mirrors if mirror.name not in self.mirrors]
         self._waiting_for = {mirror.name for mirror in added}
+        await self._end(ended)
+        if self._stop.is_set():
+            return
         for mirror_config in added:
             self._begin(mirror_config)
         self.mirrors = {mirror.name: self.mirrors[mirror.name] for mirror in new.mirrors}
         log.info("reloaded %s: %d mirrors, %d of them new or changed", self._path, len(wanted), len(added))
         self._ready_when_watched()
+
+    async def _end(self, mirrors: list[MirrorSync]) -> None:
+        """End these mirrors with what they have under way: left to go on, it could overwrite what comes after it."""
+        for mirror in mirrors:
+            mirror.close()
+            for target in mirror.targets:
+                target.kill()
+        self._closing += mirrors
+        await self._idle(mirrors, STOP_TIMEOUT / 2)
 
     def _refuse_what_needs_a_restart(self, new: Config) -> None:
         for key in ("state_dir", "status", "rsync"):

@@ -270,7 +270,7 @@ class TargetSync:
     def _remove_or_hold(self, batch: Batch, count: int) -> None:
         """`count` deletions, 0 for those that were let through already."""
         now = time.monotonic()
-        total = self.reconcile.totals.target
+        total = self.reconcile.entries
         if count and (self.standing.held or self.guard.would_exceed(count, total, now)):
             del self._under_way[batch]
             self.hold(batch.items, count, max(total, count))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
+import subprocess
 import time
+from functools import lru_cache
 from typing import Callable, Optional
 
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": os.environ.get("PATH", "/usr/bin:/bin")}
@@ -14,6 +17,20 @@ if _LIBRARIES:
     _ENVIRONMENT["LD_LIBRARY_PATH"] = _LIBRARIES
 
 STDERR_LIMIT = 1 << 20  # bytes of complaints kept; a million refused names must not fill the memory
+
+
+@lru_cache(maxsize=1)
+def _dying_with_us() -> tuple[str, ...]:
+    """The words before a command by which it dies with the watcher, however that dies; systemd sees to it by itself.
+
+    What an earlier watcher had under way could otherwise overwrite what a new one sends.
+    """
+    setpriv = shutil.which("setpriv")
+    if setpriv is None or "INVOCATION_ID" in os.environ:
+        return ()
+    words = (setpriv, "--pdeathsig", "KILL", "--")
+    known = subprocess.run([*words, "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return words if known.returncode == 0 else ()
 
 
 class Ended:
@@ -46,8 +63,9 @@ class Process:
         self._stderr, stderr_write = os.pipe()
         nowhere = os.open(os.devnull, os.O_WRONLY) if stdout is None else -1
         try:
+            whole = [*_dying_with_us(), *argv]
             self.pid = os.posix_spawnp(
-                argv[0], argv, _ENVIRONMENT,
+                whole[0], whole, _ENVIRONMENT,
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, stdin_read, 0),
                     (os.POSIX_SPAWN_DUP2, nowhere if stdout is None else stdout, 1),

@@ -1,0 +1,88 @@
+"""Runs a playbook as a person would, from the checkout, and tells what came of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from machines import Machines
+
+ROOT = Path(__file__).parents[2]
+RECAP = re.compile(r"^(\S+) +: ok=\d+ +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.MULTILINE)
+
+
+@dataclass
+class Played:
+    """One run: exit status, output, seconds, and by host how much it changed."""
+
+    rc: int
+    output: str
+    seconds: float
+    changed: dict[str, int]
+
+    def said(self) -> str:
+        """The output with its line breaks and the ones that ansible added made spaces."""
+        return " ".join(self.output.replace("\\n", " ").split())
+
+
+def changed_in(output: str) -> dict[str, int]:
+    """By host, how many tasks changed something."""
+    return {host: int(changed) for host, changed, _, _ in RECAP.findall(output)}
+
+
+class Player:
+    """Runs playbooks on the lab's hosts. In no output of any run may the password be."""
+
+    def __init__(self, machines: Machines, password: str) -> None:
+        self.machines = machines
+        self.password = password
+        self.variables = machines.folder / "group_vars/all"
+        self.variables.mkdir(parents=True)
+        self.write("password", {"lockstep_password": password})
+
+    def write(self, name: str, values: dict[str, object]) -> None:
+        """Variables of the inventory, as its file group_vars/all/NAME.yml."""
+        (self.variables / f"{name}.yml").write_text(yaml.safe_dump(values))
+
+    def remove(self, name: str) -> None:
+        (self.variables / f"{name}.yml").unlink()
+
+    def play(self, playbook: str, *options: str, succeeds: bool = True) -> Played:
+        """Run it; AssertionError with its output where it ends otherwise than expected."""
+        inventory = self.machines.folder / "inventory.ini"
+        program = Path(sys.executable).with_name("ansible-playbook")
+        argv = self.machines.command("run", str(program), "-i", str(inventory), playbook, *options)
+        began = time.monotonic()
+        done = subprocess.run(
+            argv,
+            cwd=ROOT,
+            env=self.environment(),
+            check=False,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=400,
+        )
+        seconds = time.monotonic() - began
+        print(f"{seconds:.1f} s: ansible-playbook {playbook} {' '.join(options)}\n{done.stdout}")
+        assert self.password not in done.stdout, f"the password is in the output of {playbook}"
+        assert (done.returncode == 0) == succeeds, f"{playbook} ended with {done.returncode}:\n{done.stdout[-6000:]}"
+        return Played(done.returncode, done.stdout, seconds, changed_in(done.stdout))
+
+    def environment(self) -> dict[str, str]:
+        """Ansible's own defaults, and nothing written outside of the lab's folder."""
+        kept = {key: value for key, value in self.machines.environment.items() if not key.startswith("ANSIBLE_")}
+        return {
+            **kept,
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
+            "ANSIBLE_HOME": str(self.machines.folder / "ansible"),
+            "ANSIBLE_NOCOLOR": "1",
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        }

@@ -1,0 +1,19 @@
+"""Waiting for a state, with a deadline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def wait_for(what: Callable[[], Any], seconds: float, text: Callable[[], object] | str) -> Any:
+    """Ask until the answer is true, and return it; AssertionError with `text` when the time is over."""
+    until = time.monotonic() + seconds
+    while True:
+        answer = what()
+        if answer:
+            return answer
+        if time.monotonic() > until:
+            raise AssertionError(f"not within {seconds:g} s: {text() if callable(text) else text}")
+        time.sleep(0.01)

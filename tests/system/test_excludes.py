@@ -1,0 +1,115 @@
+"""What is excluded is not watched, not sent, and not deleted on the target (C5)."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from conftest import Rig
+from rig import wait_for
+
+EXCLUDE = ["*.swp", "cache/", "/top", ".nfs*", "[[]k]"]
+
+
+def _fill(folder: Path) -> None:
+    for name in ("d/cache/deep", "d/kept/cache", "other/top"):
+        (folder / name).mkdir(parents=True)
+    for name in ("a.swp", "d/b.swp", "d/cache/c", "d/cache/deep/e", "d/kept/f", "top", "other/top/g", "d/cache.txt"):
+        (folder / name).write_text(name)
+    (folder / "[k]").write_text("k")
+
+
+LEFT_OUT = (b"a.swp", b"d/b.swp", b"d/cache", b"d/kept/cache", b"top", b"[k]")
+
+
+def test_nothing_excluded_is_sent_or_watched(rig: Rig) -> None:
+    """C5: neither by the reconcile nor live, and no watch stands on what nobody wants to know of."""
+    _fill(rig.source)
+    rig.start(exclude=EXCLUDE)
+    rig.equal(*LEFT_OUT)
+    assert rig.watcher.status()["mirrors"][0]["watches"] == 5  # the source, d, d/kept, other, other/top
+    for name in LEFT_OUT:
+        assert not (rig.target / name.decode()).exists()
+    (rig.source / "d" / "cache" / "new").write_text("x")
+    (rig.source / "d" / "cache2").mkdir()
+    (rig.source / "d" / "cache2" / "cache").mkdir()
+    (rig.source / "d" / "cache2" / "cache" / "n").write_text("x")
+    (rig.source / "d" / "new.swp").write_text("x")
+    rig.passed()
+    rig.equal(*LEFT_OUT, b"d/new.swp", b"d/cache2/cache")
+    assert not (rig.target / "d" / "new.swp").exists()
+    assert rig.watcher.status()["mirrors"][0]["watches"] == 6
+
+
+def test_a_tree_that_appears_whole_comes_without_what_is_excluded(rig: Rig, tmp_path: Path) -> None:
+    """C5: moved in from outside, and copied in."""
+    _fill(tmp_path / "one")
+    rig.start(exclude=EXCLUDE)
+    shutil.copytree(tmp_path / "one", rig.source / "copied")
+    (tmp_path / "one").rename(rig.source / "moved")
+    rig.equal(*[folder + b"/" + name for folder in (b"copied", b"moved") for name in LEFT_OUT if name != b"top"])
+    assert not (rig.target / "moved" / "d" / "cache").exists()
+
+
+def test_a_move_to_an_excluded_name_is_a_deletion_and_back_is_a_creation(rig: Rig) -> None:
+    """C5: files and directories."""
+    (rig.source / "file").write_text("x")
+    (rig.source / "dir" / "sub").mkdir(parents=True)
+    (rig.source / "dir" / "sub" / "f").write_text("x")
+    rig.start(exclude=EXCLUDE)
+    rig.equal()
+    (rig.source / "file").rename(rig.source / "file.swp")
+    (rig.source / "dir").rename(rig.source / "cache")
+    rig.equal(b"file.swp", b"cache")
+    assert sorted(path.name for path in rig.target.iterdir()) == []
+    (rig.source / "cache" / "sub" / "while-hidden").write_text("x")
+    (rig.source / "cache").rename(rig.source / "dir")
+    (rig.source / "file.swp").rename(rig.source / "file")
+    rig.equal()
+    (rig.source / "dir" / "sub" / "f").write_text("seen again")
+    rig.equal()
+
+
+def test_what_is_excluded_stays_on_the_target_when_its_directory_goes(rig: Rig) -> None:
+    """C5: live, one directory and a deep one; what is not excluded goes."""
+    _fill(rig.source)
+    rig.start(exclude=EXCLUDE)
+    rig.equal(*LEFT_OUT)
+    theirs = ["d/cache/theirs", "d/x.swp", "d/kept/cache/theirs"]
+    for name in theirs:
+        (rig.target / name).parent.mkdir(exist_ok=True)
+        (rig.target / name).write_text("not ours")
+    (rig.target / "other" / "cache").mkdir()  # with nothing in it
+    shutil.rmtree(rig.source / "d")
+    shutil.rmtree(rig.source / "other")
+    wait_for(lambda: not (rig.target / "d" / "kept" / "f").exists(), 10, rig.log)
+    rig.passed()
+    for name in theirs:
+        assert (rig.target / name).read_text() == "not ours"
+    assert (rig.target / "other" / "cache").is_dir()
+    assert not (rig.target / "d" / "cache.txt").exists()
+    assert not (rig.target / "other" / "top").exists()
+    assert not rig.watcher.target()["problems"]
+
+
+def test_what_is_excluded_stays_on_the_target_in_a_reconcile(rig: Rig) -> None:
+    """C5: also where its directory is gone from the source, and what is not ours to delete is no problem for ever."""
+    _fill(rig.source)
+    rig.start(exclude=EXCLUDE)
+    rig.equal(*LEFT_OUT)
+    rig.watcher.stop()
+    for name in ("y.swp", "d/cache", "d/cache/theirs", "d/kept/z.swp"):
+        if name.endswith("cache"):
+            (rig.target / name).mkdir()
+        else:
+            (rig.target / name).write_text("not ours")
+    shutil.rmtree(rig.source / "d")
+    (rig.source / "other" / "top" / "g").unlink()
+    rig.watcher.start()
+    wait_for(lambda: not (rig.target / "d" / "kept" / "f").exists(), 10, rig.log)
+    rig.passed()
+    for name in ("y.swp", "d/cache/theirs", "d/kept/z.swp"):
+        assert (rig.target / name).read_text() == "not ours"
+    assert not (rig.target / "other" / "top" / "g").exists()
+    assert not (rig.target / "d" / "cache.txt").exists()
+    assert not rig.watcher.target()["problems"]

@@ -1,0 +1,172 @@
+"""A mass deletion is held before anything is deleted, until somebody says that it is meant (C8)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from conftest import Rig
+from rig import wait_for
+
+LIMIT = {"percent": 10, "at_least": 20, "window": 60}
+FILES = 100
+
+
+def _fill(folder: Path, files: int = FILES) -> None:
+    folder.mkdir()
+    for number in range(files):
+        (folder / f"f{number:03}").write_text("x")
+
+
+def _count(folder: Path) -> int:
+    return len(list(folder.iterdir())) if folder.exists() else 0
+
+
+def _flows(rig: Rig, name: str) -> None:
+    """Other changes still arrive."""
+    (rig.source / name).write_text(name)
+    wait_for((rig.target / name).exists, 10, rig.log)
+    (rig.source / name).write_text(name + name)
+    wait_for(lambda: (rig.target / name).read_text() == name + name, 10, rig.log)
+
+
+def _release(rig: Rig) -> None:
+    done = rig.watcher.command("release", "data", "--socket", str(rig.watcher.socket))
+    assert done.returncode == 0, done.stderr
+    rig.equal()
+    assert rig.watcher.target()["held"] is None
+
+
+def test_a_mass_deletion_in_many_small_batches_is_held(rig: Rig) -> None:
+    """C8: no batch is large; together they are."""
+    _fill(rig.source / "d")
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    for number in range(60):
+        (rig.source / "d" / f"f{number:03}").unlink()
+        time.sleep(0.01)  # a batch of its own for most of them
+    status = rig.watcher.wait_state("held")
+    _flows(rig, "beside")
+    status = rig.watcher.target()
+    gone = FILES - _count(rig.target / "d")
+    assert 0 < gone <= 20
+    assert status["held"]["deletions"] == 60 - gone
+    assert status["held"]["of"] == FILES + 2  # the directory and the source itself are entries, too
+    assert status["held"]["command"] == "lockstep release data"
+    assert f"{60 - gone} of {FILES + 2} entries" in status["reason"]
+    assert status["lag"] > 0
+    _release(rig)
+
+
+def test_a_directory_moved_out_of_the_tree_is_held_as_a_whole(rig: Rig, tmp_path: Path) -> None:
+    """C8: one event, a hundred entries and one."""
+    _fill(rig.source / "d")
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    (rig.source / "d").rename(tmp_path / "away")
+    rig.watcher.wait_state("held")
+    _flows(rig, "beside")
+    assert _count(rig.target / "d") == FILES
+    assert rig.watcher.target()["held"]["deletions"] == FILES + 1
+    assert rig.watcher.target()["held"]["of"] == FILES + 2
+    _release(rig)
+
+
+def test_a_tree_deleted_at_once_is_held_before_more_than_the_limit_is_gone(rig: Rig) -> None:
+    """C8: rm -rf."""
+    _fill(rig.source / "d")
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    shutil.rmtree(rig.source / "d")
+    rig.watcher.wait_state("held")
+    _flows(rig, "beside")
+    assert _count(rig.target / "d") >= FILES - 20
+    _release(rig)
+
+
+def test_what_was_deleted_while_the_watcher_was_down_is_held(rig: Rig) -> None:
+    """C8: found by the reconcile; nothing of it is deleted, and new files arrive."""
+    _fill(rig.source / "d")
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    rig.watcher.stop()
+    for number in range(50):
+        (rig.source / "d" / f"f{number:03}").unlink()
+    (rig.source / "new").write_text("new")
+    rig.watcher.start(wait=False)
+    rig.watcher.wait_state("held")
+    wait_for((rig.target / "new").exists, 10, rig.log)
+    _flows(rig, "beside")
+    assert _count(rig.target / "d") == FILES
+    assert rig.watcher.target()["held"]["deletions"] == 50
+    assert 101 <= rig.watcher.target()["held"]["of"] <= 103
+    rig.watcher.stop()
+    rig.watcher.start(wait=False)  # another restart is no release
+    rig.watcher.wait_state("held")
+    assert _count(rig.target / "d") == FILES
+    _release(rig)
+
+
+def test_files_that_come_back_are_held_no_more(rig: Rig, tmp_path: Path) -> None:
+    """C8: the directory is moved back, and the mirror is live without a release."""
+    _fill(rig.source / "d")
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    (rig.source / "d").rename(tmp_path / "away")
+    rig.watcher.wait_state("held")
+    (tmp_path / "away").rename(rig.source / "d")
+    (rig.source / "d" / "f000").write_text("changed")
+    rig.watcher.wait_state("live")
+    rig.equal()
+
+
+def test_a_few_deletions_are_not_held(rig: Rig) -> None:
+    """C8: below the limit."""
+    _fill(rig.source / "d")
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    for number in range(20):
+        (rig.source / "d" / f"f{number:03}").unlink()
+    rig.equal()
+    assert rig.watcher.target()["held"] is None
+
+
+def test_a_directory_moved_inside_the_tree_arrives_whole_while_its_old_name_is_held(rig: Rig) -> None:
+    """C8: what stands at the new name is never held."""
+    _fill(rig.source / "d")
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    (rig.source / "d").rename(rig.source / "e")
+    rig.watcher.wait_state("held")
+    wait_for(lambda: _count(rig.target / "e") == FILES, 10, rig.log)
+    _release(rig)
+
+
+def test_a_directory_replaced_by_a_file_is_a_deletion_too(rig: Rig) -> None:
+    """C8: sending the file would delete everything below the old directory."""
+    _fill(rig.source / "d")
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    shutil.rmtree(rig.source / "d")
+    (rig.source / "d").write_text("a file")
+    _flows(rig, "beside")
+    rig.watcher.wait_state("held")
+    assert _count(rig.target / "d") >= FILES - 20
+    _release(rig)
+    assert (rig.target / "d").read_text() == "a file"
+
+
+def test_delete_false_never_deletes(rig: Rig) -> None:
+    """C8: neither live nor by a reconcile."""
+    _fill(rig.source / "d", 5)
+    rig.start(delete=False)
+    rig.equal()
+    shutil.rmtree(rig.source / "d")
+    rig.passed()
+    rig.watcher.stop()
+    rig.watcher.start()
+    rig.passed()
+    assert _count(rig.target / "d") == 5
+    assert os.listdir(rig.source)
