@@ -26,8 +26,8 @@ HOSTS = {
 }
 NFS = [name for name, rest in HOSTS.items() if ":nfs:" in rest]
 BACKUP = [name for name, rest in HOSTS.items() if ":backup:" in rest]
-# What a host writes by itself, and what a login leaves behind.
-RESTLESS = ("var/log", "var/tmp", "var/lib/systemd", "var/lib/logrotate", "var/spool/cron")
+# What a host writes by itself, and what asking leaves behind.
+RESTLESS = ("var/cache", "var/log", "var/tmp", "var/lib/systemd")
 
 
 class Machines:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lockstep import preflight
+from lockstep import config, preflight
 from lockstep.config import Config, parse
 from lockstep.source import identity
 from lockstep.source.identity import Mount
@@ -228,3 +228,18 @@ def test_no_secret_is_in_the_arguments_or_the_environment(folder: Path) -> None:
     seen = (folder / "seen").read_text()
     assert "a long secret" not in seen
     assert f"--password-file={folder}/password" in seen
+
+
+def test_a_source_that_is_a_symbolic_link_is_refused_with_the_name_of_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "target").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    text = (
+        f"{{state_dir: {tmp_path}/state, mirrors: [{{name: data, source: {tmp_path}/link, "
+        f"targets: [{{url: 'file://{tmp_path}/target'}}]}}]}}"
+    )
+    problems = preflight.local_problems(config.parse(text.encode(), "lockstep.yml"))
+    assert problems == [
+        f"mirrors[0].source: mirror data: {tmp_path}/link is a symbolic link, which could lead elsewhere at any time; "
+        f"name {tmp_path}/real itself"
+    ]

@@ -55,6 +55,9 @@ def login_problems(config: Config) -> list[str]:
 
 def _source(mirror: Mirror) -> Iterator[str]:
     path = os.fsdecode(mirror.source)
+    if os.path.islink(path):
+        yield f"{path} is a symbolic link, which could lead elsewhere at any time; name {os.path.realpath(path)} itself"
+        return
     try:
         mount = identity.mount_of(mirror.source)
         if identity.is_network(mount.fstype):

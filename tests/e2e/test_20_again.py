@@ -1,0 +1,80 @@
+"""Deployed hosts: nothing is done twice, no secret is told, and what runs is told apart from what does not."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Scene
+from machines import BACKUP, HOSTS
+from peeking import Peeking
+from playing import Played
+
+SECRETS = {
+    **dict.fromkeys(BACKUP, {"/etc/rsyncd.secrets": 0o600}),
+    "nfs01": {"/etc/lockstep/secrets/backup01": 0o640, "/etc/lockstep/secrets/backup02": 0o640},
+    "nfs02": {"/etc/lockstep/secrets/backup01": 0o640, "/etc/lockstep/secrets/backup02": 0o640},
+}
+
+
+@pytest.fixture(scope="module")
+def second(deployed: Scene, first: Played) -> tuple[Played, Peeking]:
+    """The second deployment, as talkative as can be, while all processes are looked at."""
+    with Peeking(deployed.player.password) as peeking:
+        played = deployed.player.play("site.yml", "-vvv")
+    print(f"site.yml on {len(HOSTS)} hosts: first run {first.seconds:.1f} s, second run {played.seconds:.1f} s")
+    return played, peeking
+
+
+def test_second_run_changes_nothing(second: tuple[Played, Peeking]) -> None:
+    assert second[0].changed == dict.fromkeys(HOSTS, 0)
+
+
+def test_no_process_shows_the_password(second: tuple[Played, Peeking]) -> None:
+    assert {"ansible-playbook", "rsync"} <= {name.rpartition("/")[2] for name in second[1].seen}
+    assert not second[1].found
+
+
+def test_password_is_in_no_file_that_others_can_read(deployed: Scene, second: tuple[Played, Peeking]) -> None:
+    for host, files in SECRETS.items():
+        assert deployed.machines.holders(host, deployed.player.password) == files
+    owners = deployed.machines.on_each(["nfs01", "nfs02"], "stat -c %U:%G /etc/lockstep/secrets/backup01")
+    assert {owner.strip() for owner in owners.values()} == {"root:lockstep"}
+
+
+def test_check_mode_on_deployed_hosts_finds_nothing_to_change(deployed: Scene) -> None:
+    services = deployed.machines.services()
+    assert deployed.player.play("site.yml", "--check", "--diff").changed == dict.fromkeys(HOSTS, 0)
+    assert deployed.machines.services() == services
+
+
+def test_verify_prints_steps_and_lags_and_leaves_nothing_behind(deployed: Scene) -> None:
+    played = deployed.player.play("playbooks/verify.yml")
+    for word in ("create", "rename", "delete_tree", "lag", "172.16.1.41/data", "172.16.1.42/home-nfs02"):
+        assert word in played.output
+    assert played.changed == {"nfs01": 0, "nfs02": 0}
+    deployed.become_equal()
+
+
+def test_status_prints_a_line_for_each_mirror_and_target(deployed: Scene) -> None:
+    lines = deployed.player.play("playbooks/status.yml").output.splitlines()
+    for mirror, target in (("data", "172.16.1.41/data"), ("home", "172.16.1.42/home-nfs02")):
+        assert [line for line in lines if mirror in line and target in line and " live " in line]
+
+
+def test_daemon_that_is_down_is_named_with_step_and_reason_and_comes_back(deployed: Scene) -> None:
+    machines, player = deployed.machines, deployed.player
+    machines.run("backup01", "systemctl stop rsync")
+    try:
+        quick = ("-e", "lockstep_verify_timeout=3", "--limit", "nfs01")
+        said = player.play("playbooks/verify.yml", *quick, succeeds=False).said()
+        assert "172.16.1.41/data" in said
+        assert "folder" in said
+        assert "Connection refused" in said
+        (machines.disk("nfs01", "/srv/data") / "while it was down").write_text("this waits\n")
+        said = player.play("playbooks/status.yml", "--limit", "nfs01").said()
+        assert "172.16.1.41/data" in said
+        assert " down " in said
+        assert "Connection refused" in said
+    finally:
+        machines.run("backup01", "systemctl start rsync")
+    machines.wait_live("nfs01")
+    deployed.become_equal()

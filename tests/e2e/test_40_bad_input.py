@@ -1,0 +1,101 @@
+"""A mistake in the inventory is named, with its mend, before anything changes on any host."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import DATA, HOME, HOSTS, Scene
+
+# What the variables are, and what the error says; the mirrors of the lab are the first two of the list.
+MIRRORS: dict[str, tuple[object, list[str]]] = {
+    "a list that is none": ("/srv/data", ["lockstep_mirrors", "must be a list of mirrors", "a string"]),
+    "mistakes in several entries, each named": (
+        [
+            {**DATA, "exclud": ["*.o"]},
+            {**HOME, "targets": ["backup1"]},
+            {"name": "third", "source": "srv", "path": "/srv/backup/third", "quiet": -1},
+            {"name": "fourth", "source": "/srv/fourth", "path": "/srv/backup/fourth", "delete": "no thanks"},
+        ],
+        [
+            "[0] (data): 'exclud' is not a key of lockstep_mirrors; did you mean exclude?",
+            "[1] (home): targets: 'backup1' is not in group backup (backup01, backup02); did you mean backup01?",
+            "[2] (third): source: must be an absolute path, not 'srv'",
+            "quiet: must be within 0 and 3600, not -1",
+            "[3] (fourth): delete: must be true or false, not 'no thanks'",
+        ],
+    ),
+    "a source that is listed twice": (
+        [DATA, {**DATA, "name": "again", "path": "/srv/backup/again"}],
+        ["again and data both mirror /srv/data of nfs01"],
+    ),
+    "a path inside of another's": (
+        [DATA, {**HOME, "path": "/srv/backup/data/home"}],
+        ["data (/srv/backup/data)", "lie one in the other on backup01"],
+    ),
+    "a source that does not exist": (
+        [{**DATA, "source": "/srv/nowhere"}, HOME],
+        ["mirror data: /srv/nowhere does not exist on nfs01; create or mount it, or correct source"],
+    ),
+    "a source that is a file": (
+        [{**DATA, "source": "/srv/data/old/deep/file"}, HOME],
+        ["mirror data: /srv/data/old/deep/file is not a directory"],
+    ),
+}
+OTHERS: dict[str, tuple[dict[str, object], list[str]]] = {
+    "a password that is too short": ({"lockstep_password": "elevenchars"}, ["lockstep_password", "12 characters"]),
+    "a port that another program has": ({"rsync_daemon_port": 22}, ["22", "sshd", "rsync_daemon_port"]),
+    "an rsync on the backup host that is too old": (
+        {"rsync_daemon_binary": "/srv/old-rsync"},
+        ["/srv/old-rsync", "3.1.3", "3.2.0"],
+    ),
+}
+
+
+def untouched(scene: Scene) -> list[object]:
+    """Everything that a playbook could change, and what runs."""
+    files = {host: scene.machines.written(host, "etc", "usr", "opt", "home") for host in HOSTS}
+    disks = {host: sorted(map(str, scene.machines.disk(host, "/srv").rglob("*"))) for host in HOSTS}
+    return [files, disks, scene.machines.services(), scene.machines.kernel_limits()]
+
+
+def refused(scene: Scene, variables: dict[str, object], says: list[str]) -> None:
+    """The playbook fails with these words, and leaves everything as it was."""
+    before = untouched(scene)
+    file = scene.machines.folder / "variables.json"
+    file.write_text(json.dumps(variables))
+    played = scene.player.play("site.yml", "-e", f"@{file}", succeeds=False)
+    for words in says:
+        assert words in played.said()
+    assert not any(played.changed.values())
+    assert untouched(scene) == before
+
+
+@pytest.mark.parametrize("mistake", MIRRORS)
+def test_mirrors_with_a_mistake_are_refused(deployed: Scene, mistake: str) -> None:
+    mirrors, says = MIRRORS[mistake]
+    refused(deployed, {"lockstep_mirrors": mirrors}, says)
+
+
+@pytest.mark.parametrize("mistake", OTHERS)
+def test_other_mistakes_are_refused(deployed: Scene, mistake: str, old_rsync: Path) -> None:
+    refused(deployed, *OTHERS[mistake])
+
+
+def test_password_that_is_missing_is_refused(deployed: Scene) -> None:
+    deployed.player.remove("password")
+    try:
+        refused(deployed, {}, ["lockstep_password", "missing"])
+    finally:
+        deployed.player.write("password", {"lockstep_password": deployed.player.password})
+
+
+@pytest.fixture(scope="module")
+def old_rsync(deployed: Scene) -> Path:
+    """A program on the backup hosts that takes itself for an rsync of 2018."""
+    for host in ("backup01", "backup02"):
+        program = deployed.machines.disk(host, "/srv/old-rsync")
+        program.write_text("#!/bin/sh\necho 'rsync  version 3.1.3  protocol version 31'\n")
+        program.chmod(0o755)
+    return program
