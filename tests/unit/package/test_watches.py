@@ -1,4 +1,4 @@
-"""The tree of watches, with the real kernel: nothing that happens below a source is missed or told under a wrong name."""
+"""The tree of watches, with the real kernel: nothing below a source is missed, or told under a wrong name."""
 
 from __future__ import annotations
 
@@ -418,12 +418,12 @@ def test_what_cannot_be_watched_is_named_until_it_can(
         tree = watch()
         assert list(tree.problems) == [b"d"]
         assert says in tree.problems[b"d"]
-        assert tree.out_of_watches == (number == errno.ENOSPC)
+        assert tree.unwatched == (number == errno.ENOSPC)
         knows(tree, root, "e")
     tree.rescan()
     assert tree.scan(Reading(), 10.0)
     assert tree.problems == {}
-    assert not tree.out_of_watches
+    assert tree.unwatched == 0
     knows(tree, root, "d")
 
 
@@ -433,7 +433,33 @@ def test_a_new_directory_beyond_the_limit_is_named(root: Path, watch: Watch, mon
     (root / "d").mkdir()
     assert (Seen.DIRECTORY_NEW, b"d") in seen(tree)
     assert list(tree.problems) == [b"d"]
-    assert tree.out_of_watches
+    assert tree.unwatched == 1
+
+
+def test_what_is_below_the_unwatched_is_counted_as_needed_but_for_the_excluded(
+    root: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "d/sub/deep").mkdir(parents=True)
+    (root / "d/cache/deep").mkdir(parents=True)
+    (root / "d/file").touch()
+    refuse(monkeypatch, errno.ENOSPC, b"d")
+    tree = watch()
+    tree.count(10.0)
+    assert tree.unwatched == 3
+    tree.count(10.0)
+    assert tree.unwatched == 3
+
+
+def test_what_is_unwatched_is_counted_once_however_often_it_is_found(
+    root: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "d/sub").mkdir(parents=True)
+    refuse(monkeypatch, errno.ENOSPC, b"d")
+    tree = watch()
+    tree.rescan()
+    assert tree.scan(Reading(), 10.0)
+    tree.count(10.0)
+    assert tree.unwatched == 2
 
 
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.ENOTDIR])

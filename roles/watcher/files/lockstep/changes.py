@@ -80,7 +80,8 @@ class Changes:
             self._collapse()
 
     def oldest(self) -> Optional[float]:
-        return next(iter(self.paths.values())).since if self.paths else None
+        """Since when the oldest one waits: not always the first, for a file is noted when it was written long enough."""
+        return min((change.since for change in self.paths.values()), default=None)
 
     def has_structure(self, path: bytes) -> bool:
         """Does a new directory wait here to be made on the target?"""

@@ -1,4 +1,4 @@
-"""What a mirror remembers across restarts: which source it was, and until when each target had confirmed everything.
+"""What a mirror remembers across restarts: which source it was, and since when ctimes tell what a target lacks.
 
 Nothing here is needed to be right, only to be quick and careful: without it the source is taken as it is, and the first
 reconcile compares sizes and times.
@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Memory:
-    """`confirmed`: target's url → epoch seconds; `nested`: mount points below the source."""
+    """`confirmed`: target's url → epoch seconds up to which everything is confirmed there, or was to be compared first;
+    `nested`: mount points below the source."""
 
     path: str
     identity: Optional[Identity] = None

@@ -49,12 +49,14 @@ class MirrorSync:
         self.events = 0
         self._unclosed = Unclosed(config.quiet, config.max_wait)
         self._unclosed_timer: Optional[asyncio.TimerHandle] = None
+        self._walking: Optional[asyncio.Handle] = None
         self._on_ready = on_ready
         self._loop = asyncio.get_running_loop()
         self._drained = time.monotonic()  # when the events that waited were last taken
         self._overflowed = False
         self._missed_since: Optional[float] = None
         self._next_reconcile = 0.0
+        self._scheduled = 0.0  # epoch: when the last reconcile was asked for
         self._next_save = 0.0
         self._clock = time.time() - time.monotonic()
         self._conditions: dict[TargetSync, Condition] = {}
@@ -86,25 +88,31 @@ class MirrorSync:
             self._on_ready()
         self._tell()
 
-    def _watch(self) -> None:
+    def _watch(self) -> bool:
         try:
             self.tree = WatchTree(self.config.source, self.filters.excluded)
         except OSError as err:
             self.custody.hold(f"source {os.fsdecode(self.config.source)} cannot be watched: {err.strerror or err}")
             self._on_ready()
-            return
+            return False
         self._loop.add_reader(self.tree.fileno(), self._readable)
-        self._walk()
+        self._walk_on()
+        return True
+
+    def _walk_on(self) -> None:
+        if self._walking is None:
+            self._walking = self._loop.call_soon(self._walk)
 
     def _walk(self) -> None:
         """Go on setting watches; live changes are read in between."""
+        self._walking = None
         if self.tree is None:
             return
         reading = Reading()
         done = self.tree.scan(reading, SCAN_SLICE)
         self._take(reading)
         if not done:
-            self._loop.call_soon(self._walk)
+            self._walk_on()
         elif not self.watched:
             self.watched = True
             self._watches_stand()
@@ -114,11 +122,15 @@ class MirrorSync:
 
     def _watches_stand(self) -> None:
         now, clock = time.monotonic(), time.time()
+        unknown = [target.config.url for target in self.targets if target.config.url not in self.memory.confirmed]
         for target in self.targets:
             known = self.memory.confirmed.get(target.config.url)
             suspect = known is not None and known > clock + 1  # the clock went back: no time can be trusted
             target.reconcile.want_all(now, None if suspect else known, suspect)
             target.kick()
+        if unknown:  # from here on ctimes tell, should it be killed before everything is confirmed
+            self.memory.confirmed.update(dict.fromkeys(unknown, clock - (now - self._drained)))
+            self._save()
         self._schedule()
         self._on_ready()
         self._tell()
@@ -171,9 +183,8 @@ class MirrorSync:
             self._tell()
 
     def _come_back(self) -> None:
-        if self.custody.check():
+        if self.custody.check() and self._watch():
             self._log.info("the source is back")
-            self._watch()
             self._tell()
 
     def release(self) -> str:
@@ -221,7 +232,7 @@ class MirrorSync:
             self._drained = time.monotonic()
         self._take(reading)
         if self.tree.scanning:
-            self._loop.call_soon(self._walk)
+            self._walk_on()
 
     def _overflow(self) -> None:
         self.overflows += 1
@@ -301,6 +312,20 @@ class MirrorSync:
 
     # ------------------------------------------------------------------ reconciles, memory, telling
 
+    def _reconcile_when_due(self, now: float) -> None:
+        assert self.tree is not None
+        unwatched = bool(self.tree.problems)
+        if unwatched and not 0 < self._next_reconcile <= now + RESCUE:
+            self._next_reconcile = now + RESCUE
+        if not self._next_reconcile or now < self._next_reconcile:
+            return
+        if not unwatched:
+            self._reconcile(None)
+        elif self._missed_since is None:  # once more try to watch all, and only then compare
+            self._missed_since = self._scheduled
+            self.tree.rescan()
+            self._loop.call_soon(self._walk)
+
     def _reconcile(self, since: Optional[float]) -> None:
         now = time.monotonic()
         for target in self.targets:
@@ -311,9 +336,7 @@ class MirrorSync:
 
     def _schedule(self) -> None:
         every = self.config.reconcile_every
-        if self.tree is not None and self.tree.problems:
-            every = min(every or RESCUE, RESCUE)
-            self.tree.rescan()
+        self._scheduled = time.time()
         self._next_reconcile = time.monotonic() + every if every else 0.0
 
     def _remember(self, last: bool = False) -> None:
@@ -331,10 +354,13 @@ class MirrorSync:
                 )
                 active = active or last or oldest is not None or self._active(target)
         if active:
-            try:
-                self.memory.save()
-            except OSError as err:
-                self._log.error("%s cannot be written: %s", self.memory.path, err.strerror or err)
+            self._save()
+
+    def _save(self) -> None:
+        try:
+            self.memory.save()
+        except OSError as err:
+            self._log.error("%s cannot be written: %s", self.memory.path, err.strerror or err)
 
     def _active(self, target: TargetSync) -> bool:
         last = target.standing.last_confirmed

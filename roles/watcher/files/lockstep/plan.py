@@ -48,6 +48,7 @@ class Batch:
 
     lane: Lane
     bulk: bool = False
+    backlog: bool = False  # found by a reconcile, not by an event
     items: dict[bytes, Change] = field(default_factory=dict)
     listed: dict[bytes, bool] = field(default_factory=dict)
     above: set[bytes] = field(default_factory=set)  # every directory above what is listed

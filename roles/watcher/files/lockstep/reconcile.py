@@ -42,7 +42,8 @@ class Reconcile:
         self._compared: dict[bytes, Change] = {}
         self.totals = Totals()
         self.entries = 0  # on the target, by the last whole comparison and what came of it
-        self.whole_done = False
+        self.whole_done = False  # at least once, all that a comparison of everything found has arrived
+        self._settling = False  # all is handed over, and on its way
         self.state = "none"
         self.error = ""
         self.started: Optional[float] = None
@@ -65,7 +66,7 @@ class Reconcile:
 
     @property
     def whole_wanted(self) -> bool:
-        return b"" in self._wanted or b"" in self._compared
+        return self._settling or b"" in self._wanted or b"" in self._compared
 
     @property
     def running(self) -> bool:
@@ -88,6 +89,9 @@ class Reconcile:
 
     def proceed(self) -> None:
         """Hand over the next differences, or start the next comparison; called when the target has looked for work."""
+        if self._settling and self._target.backlog_done:
+            self._settling = False
+            self.whole_done = True
         if self._feeding is not None:
             self._hand_over()
         elif self._running is None and self._wanted:
@@ -203,7 +207,7 @@ class Reconcile:
         self._feeding = self._differences = None
         if b"" in self._compared:
             self.entries += self.totals.created - (self.totals.deletions if self._deletions else 0)
-            self.whole_done = True
+            self._settling = True
             self._all_since = None
         self._compared = {}
         self.state, self.finished = "done", time.time()

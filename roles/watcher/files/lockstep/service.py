@@ -35,6 +35,7 @@ class Service:
         self._on_ready = on_ready
         self._waiting_for: set[str] = set()
         self._stop = asyncio.Event()
+        self._exit_code = 0
         self._closing: list[MirrorSync] = []
         self._reloading = asyncio.Lock()
         self._reloads: set[asyncio.Task[None]] = set()
@@ -44,6 +45,7 @@ class Service:
     async def run(self) -> int:
         """Until SIGTERM or SIGINT.  0 after an orderly stop; raises ControlError or OSError when it cannot start."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._broken)
         os.makedirs(self.config.state_dir, mode=0o750, exist_ok=True)
         await self._serve_status()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -60,7 +62,13 @@ class Service:
             ticker.result()  # raises what ended it
         ticker.cancel()
         await self._shut_down()
-        return 0
+        return self._exit_code
+
+    def _broken(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A mistake in the program: better to begin again, watched and reconciled, than to go on without knowing."""
+        log.critical("%s; stopping", context.get("message"), exc_info=context.get("exception"))
+        self._exit_code = 1
+        self._stop.set()
 
     # ------------------------------------------------------------------ life
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Optional
 
 from lockstep.backoff import Backoff
 from lockstep.changes import Change
 
+PARKED_SOME = 2_000
 PARKED_LOOK = 5.0  # seconds between looks whether held deletions are none any more
 
 
@@ -136,6 +138,13 @@ class Standing:
             return False
         self._look_at = now + PARKED_LOOK
         return True
+
+    def some_parked(self) -> list[bytes]:
+        """A bounded number of the held deletions, other ones each time, so that a look at them never takes long."""
+        some = list(islice(self.parked, PARKED_SOME))
+        for path in some:
+            self.parked[path] = self.parked.pop(path)
+        return some
 
     def unpark(self, paths: Iterable[bytes]) -> list[tuple[bytes, Change]]:
         back = [(path, self.parked.pop(path)) for path in paths]

@@ -146,6 +146,11 @@ class TargetSync:
         self.reconcile.kill()
 
     @property
+    def backlog_done(self) -> bool:
+        """Everything that a reconcile has handed over so far is on the target, or a change like any other."""
+        return not self.backlog.paths and not any(batch.backlog for batch in self._under_way)
+
+    @property
     def in_flight(self) -> int:
         return sum(len(batch.items) for batch in self._under_way)
 
@@ -213,6 +218,7 @@ class TargetSync:
                 origin.put_back(batch.items.items())
                 continue
             self._under_way[batch] = None
+            batch.backlog = origin is self.backlog
             if batch.lane is Lane.REMOVE:
                 self._remove(batch)
             else:
@@ -293,7 +299,7 @@ class TargetSync:
 
     def _look_at_parked(self) -> None:
         """Held deletions whose files are back are none any more."""
-        back = [path for path in self.standing.parked if self._look(path) is not None]
+        back = [path for path in self.standing.some_parked() if self._look(path) is not None]
         for path, change in self.standing.unpark(back):
             self.live.note(path, change.flags, change.since)
         if back:

@@ -106,6 +106,7 @@ class WatchTree:
                 self._adopt(node, name, path, report=True)
             elif mask & (kernel.DELETE | kernel.MOVED_FROM):
                 reading.seen.append((Seen.DIRECTORY_GONE, path))
+                self._no_problem_below(path)
             elif mask & kernel.ATTRIB:
                 reading.seen.append((Seen.DIRECTORY_ATTRIBUTES, path))
         else:
@@ -276,6 +277,12 @@ class WatchTree:
                         reading.seen.append((Seen.FOUND, found))
         except OSError as err:
             self._cannot_watch(path, err)
+
+    def _no_problem_below(self, path: bytes) -> None:
+        """What is gone from here need not be watched here."""
+        if self.problems:
+            for known in [known for known in self.problems if known == path or known.startswith(path + b"/")]:
+                del self.problems[known]
 
     def _cannot_watch(self, path: bytes, err: OSError) -> None:
         if err.errno in (errno.ENOENT, errno.ENOTDIR):

@@ -56,11 +56,7 @@ def of_target(mirror: MirrorSync, target: TargetSync, now: float) -> Condition:
         )
     if not mirror.watched:
         return Condition("starting", "setting watches")
-    if (
-        not target.reconcile.whole_done
-        or target.reconcile.whole_wanted
-        or (target.backlog.paths and target.reconcile.state == "sending")
-    ):
+    if not target.reconcile.whole_done or target.reconcile.whole_wanted:
         return Condition("reconciling")
     oldest = target.oldest()
     if oldest is not None and now - oldest > config.max_wait + BEHIND:

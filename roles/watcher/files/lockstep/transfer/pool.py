@@ -32,8 +32,9 @@ class Pool:
 
     def open(self) -> None:
         """Keep spares from now on."""
-        self._open = True
-        self._fill()
+        if not self._open:
+            self._open = True
+            self._fill()
 
     def close(self) -> None:
         """Let the spares go; what is under way goes on."""

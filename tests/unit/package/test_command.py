@@ -1,0 +1,174 @@
+"""The argument lists: names travel by stdin only, no secret is among them, and each lane does what it is for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lockstep.config import Target
+from lockstep.transfer import command
+from lockstep.transfer.command import Lane
+
+DAEMON = Target("rsync://u@h/m", "rsync", "u", "h", 8730, "m", "", "/etc/secret", ("--bwlimit=1",))
+ODD = [b"#c", b";c", b"-n", b" ", b"new\nline", b"\xff", b"*", b"[x]", b"a'\"$(x)`", b"--delete"]
+
+
+def folder(path: Path) -> Target:
+    return Target(f"file://{path}", "file", None, "", 0, "", str(path), None, ())
+
+
+def carry_out(argv: list[str], source: Path, *paths: bytes) -> subprocess.CompletedProcess[bytes]:
+    names = command.names(os.fsencode(source), paths)
+    return subprocess.run(argv, input=names, capture_output=True, timeout=20, check=False)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "target").mkdir()
+    return tmp_path / "source"
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "target"
+
+
+@pytest.mark.parametrize("lane", list(Lane))
+def test_a_daemon_is_addressed_with_its_user_and_port_and_the_password_stays_in_its_file(lane: Lane) -> None:
+    argv = command.batch("/usr/bin/rsync", DAEMON, lane)
+    assert argv[0] == "/usr/bin/rsync"
+    assert argv[-3:] == ["--", "/", "rsync://u@h:8730/m"]
+    assert "--password-file=/etc/secret" in argv
+    assert "--bwlimit=1" in argv
+    assert not {"--inplace", "--ignore-errors", "-r", "-a", "--delete"} & set(argv)
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "url"),
+    [
+        ("h", "a/b", "rsync://u@h:8730/m/a/b"),
+        ("::1", "", "rsync://u@[::1]:8730/m"),
+        ("2001:db8::1", "x", "rsync://u@[2001:db8::1]:8730/m/x"),
+    ],
+)
+def test_a_path_below_the_module_and_an_address_of_version_6_are_written_as_rsync_wants(
+    host: str, path: str, url: str
+) -> None:
+    target = Target("", "rsync", "u", host, 8730, "m", path, None, ())
+    assert command.batch("rsync", target, Lane.CONTENT)[-1] == url
+
+
+def test_a_daemon_without_a_user_gets_none() -> None:
+    target = Target("", "rsync", None, "h", 873, "m", "", None, ())
+    argv = command.batch("rsync", target, Lane.CONTENT)
+    assert argv[-1] == "rsync://h:873/m"
+    assert not any("password" in word for word in argv)
+
+
+def test_a_folder_gets_no_options_of_the_network(target: Path) -> None:
+    argv = command.batch("rsync", folder(target), Lane.CONTENT)
+    assert argv[-3:] == ["--", "/", str(target)]
+    assert not any(word.startswith(("--contimeout", "--sockopts", "--password")) for word in argv)
+
+
+def test_filters_that_are_no_text_survive_and_a_comparison_deletes_only_where_it_may() -> None:
+    argv = command.comparison("rsync", DAEMON, [b"--filter=- \xff"], delete=True, checksum=False)
+    assert os.fsdecode(b"--filter=- \xff") in argv
+    assert {"-n", "--delete"} <= set(argv)
+    assert "--checksum" not in argv
+    argv = command.comparison("rsync", DAEMON, [], delete=False, checksum=True)
+    assert "--delete" not in argv
+    assert "--checksum" in argv
+
+
+def test_names_are_ended_by_nul_and_begin_below_the_root() -> None:
+    assert command.names(b"/srv/data", [b"a", b"", b"\n"]) == b"srv/data/./a\0srv/data/./\0srv/data/./\n\0"
+    assert command.names(b"/srv/data", []) == b""
+
+
+@pytest.mark.parametrize("lane", [Lane.CONTENT, Lane.REST])
+def test_every_name_arrives_as_it_is(source: Path, target: Path, lane: Lane) -> None:
+    for name in ODD:
+        Path(os.fsdecode(os.fsencode(source) + b"/" + name)).write_bytes(name)
+    done = carry_out(command.batch("rsync", folder(target), lane), source, *ODD)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert sorted(os.listdir(os.fsencode(target))) == sorted(ODD)
+
+
+def test_the_lane_of_content_sends_what_size_and_time_hide_and_the_other_does_not(source: Path, target: Path) -> None:
+    for place, content in ((source, "new"), (target, "old")):
+        (place / "f").write_text(content)
+        os.utime(place / "f", (1, 1))
+    assert carry_out(command.batch("rsync", folder(target), Lane.REST), source, b"f").returncode == 0
+    assert (target / "f").read_text() == "old"
+    assert carry_out(command.batch("rsync", folder(target), Lane.CONTENT), source, b"f").returncode == 0
+    assert (target / "f").read_text() == "new"
+
+
+def test_a_difference_of_a_nanosecond_is_sent(source: Path, target: Path) -> None:
+    for place, content, nanoseconds in ((source, "new", 2), (target, "old", 1)):
+        (place / "f").write_text(content)
+        os.utime(place / "f", ns=(nanoseconds, nanoseconds))
+    assert carry_out(command.batch("rsync", folder(target), Lane.REST), source, b"f").returncode == 0
+    assert (target / "f").read_text() == "new"
+
+
+@pytest.mark.parametrize("lane", [Lane.CONTENT, Lane.REST])
+def test_only_the_lane_of_removal_deletes(source: Path, target: Path, lane: Lane) -> None:
+    (target / "d").mkdir()
+    (target / "d/f").touch()
+    assert carry_out(command.batch("rsync", folder(target), lane), source, b"d").returncode == 0
+    assert (target / "d/f").exists()
+    asked = carry_out(command.removal_count("rsync", folder(target)), source, b"d")
+    assert asked.stdout == b"*deleting   d/f\n*deleting   d/\n"
+    assert (target / "d/f").exists()
+    assert carry_out(command.batch("rsync", folder(target), Lane.REMOVE), source, b"d").returncode == 0
+    assert not (target / "d").exists()
+
+
+def test_a_listed_directory_brings_its_attributes_and_nothing_that_is_in_it(source: Path, target: Path) -> None:
+    (source / "d").mkdir(mode=0o700)
+    (source / "d/f").touch()
+    assert carry_out(command.batch("rsync", folder(target), Lane.REST), source, b"d").returncode == 0
+    assert os.listdir(target) == ["d"]
+    assert os.listdir(target / "d") == []
+    assert (target / "d").stat().st_mode & 0o777 == 0o700
+
+
+def test_the_roots_lane_brings_its_attributes_and_touches_nothing_else(source: Path, target: Path) -> None:
+    (source / "f").touch()
+    (target / "other").touch()
+    os.utime(source, (5, 5))
+    assert carry_out(command.batch("rsync", folder(target), Lane.ROOT), source, b"").returncode == 0
+    assert os.listdir(target) == ["other"]
+    assert target.stat().st_mtime == 5
+
+
+def test_a_file_takes_the_place_of_a_full_directory_and_the_other_way_round(source: Path, target: Path) -> None:
+    (source / "x").write_text("file")
+    (source / "y").mkdir()
+    (target / "x/full").mkdir(parents=True)
+    (target / "y").write_text("file")
+    assert carry_out(command.batch("rsync", folder(target), Lane.CONTENT), source, b"x", b"y").returncode == 0
+    assert (target / "x").read_text() == "file"
+    assert (target / "y").is_dir()
+
+
+def test_a_comparison_changes_nothing_and_tells_everything(source: Path, target: Path) -> None:
+    (source / "new").write_text("x")
+    (target / "old").write_text("x")
+    done = carry_out(command.comparison("rsync", folder(target), [], True, False), source, b"")
+    assert b"*deleting   old\n" in done.stdout
+    assert b" new\n" in done.stdout
+    assert b"Number of deleted files: 1" in done.stdout
+    assert os.listdir(target) == ["old"]
+
+
+def test_a_process_without_a_name_leaves_with_0(target: Path) -> None:
+    for lane in Lane:
+        done = carry_out(command.batch("rsync", folder(target), lane), Path("/srv"))
+        assert (lane, done.returncode, done.stderr) == (lane, 0, b"")

@@ -1,0 +1,274 @@
+"""Spares wait connected, are replaced when taken or old, and their loss is told only if the target turned them away."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Iterator
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from lockstep.transfer import pool as pools
+from lockstep.transfer.command import Lane
+from lockstep.transfer.pool import Pool
+from lockstep.transfer.process import Ended, Process
+
+DEADLINE = 20.0
+KEPT = {Lane.CONTENT, Lane.REST, Lane.REMOVE}
+
+
+class Rig:
+    """A pool whose rsync is a shell: it writes what it was given to a file named by its lane, and leaves with 0."""
+
+    def __init__(self, tmp: Path) -> None:
+        self.tmp = tmp
+        self.script = "exec cat >> '{tmp}/{lane}'"
+        self.started: list[Lane] = []
+        self.losses: list[Ended] = []
+        self.ends: list[Ended] = []
+        self.pids: set[int] = set()
+        self.pool = Pool(self.argv, self.losses.append)
+
+    def argv(self, lane: Lane) -> list[str]:
+        self.started.append(lane)
+        return ["/bin/sh", "-c", self.script.format(tmp=self.tmp, lane=lane.value)]
+
+    def run(self, lane: Lane, names: bytes) -> Process:
+        process = self.pool.run(lane, names, lambda _process, ended: self.ends.append(ended))
+        self.note()
+        return process
+
+    def note(self) -> None:
+        self.pids |= {process.pid for process in self.pool._on_end}
+
+    def spares(self) -> dict[Lane, Process]:
+        self.note()
+        return dict(self.pool._spares)
+
+    async def until(self, what: Callable[[], object]) -> None:
+        while not what():
+            self.note()
+            await asyncio.sleep(0.002)
+        self.note()
+
+    async def empty(self) -> None:
+        """Everything has ended, and no process is left."""
+        await self.until(lambda: self.pool.connections == 0)
+        for pid in self.pids:
+            assert not os.path.exists(f"/proc/{pid}"), pid
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(tmp_path)
+    yield made
+    for process in list(made.pool._on_end):  # of a test that failed
+        process.kill(9)
+
+
+def within(work: Awaitable[None]) -> None:
+    async def limited() -> None:
+        await asyncio.wait_for(work, DEADLINE)
+
+    asyncio.run(limited())
+
+
+def test_an_open_pool_keeps_a_spare_for_each_lane_but_the_roots(rig: Rig) -> None:
+    async def work() -> None:
+        rig.pool.open()
+        assert set(rig.spares()) == KEPT
+        rig.pool.open()
+        assert rig.pool.connections == 3
+        rig.pool.close()
+        await rig.empty()
+
+    within(work())
+    assert rig.losses == []
+
+
+def test_a_batch_goes_to_the_spare_and_another_one_comes(rig: Rig) -> None:
+    async def work() -> None:
+        rig.pool.open()
+        spare = rig.spares()[Lane.CONTENT]
+        assert rig.run(Lane.CONTENT, b"a\0") is spare
+        await rig.until(lambda: rig.ends and set(rig.spares()) == KEPT)
+        assert rig.spares()[Lane.CONTENT] is not spare
+        rig.pool.close()
+        await rig.empty()
+
+    within(work())
+    assert (rig.tmp / "content").read_bytes() == b"a\0"
+    assert [ended.code for ended in rig.ends] == [0]
+    assert rig.losses == []
+
+
+def test_a_batch_without_a_spare_starts_its_own(rig: Rig) -> None:
+    async def work() -> None:
+        rig.run(Lane.REST, b"a\0")
+        rig.run(Lane.REST, b"b\0")
+        await rig.until(lambda: len(rig.ends) == 2)
+        assert rig.spares() == {}
+        await rig.empty()
+
+    within(work())
+    assert sorted((rig.tmp / "rest").read_bytes()) == sorted(b"a\0b\0")
+
+
+def test_the_roots_lane_is_kept_from_its_first_need_until_it_has_been_idle(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        rig.pool.open()
+        rig.run(Lane.ROOT, b"x\0")
+        await rig.until(lambda: set(rig.spares()) == {*KEPT, Lane.ROOT})
+        monkeypatch.setattr(pools, "IDLE", -1.0)
+        rig.pool.recycle()
+        assert set(rig.spares()) == KEPT
+        rig.pool.close()
+        await rig.empty()
+
+    within(work())
+
+
+def test_each_end_is_told_to_whoever_waits_for_it(rig: Rig) -> None:
+    rig.script = "read -r n; exit $n"
+
+    async def work() -> None:
+        told: dict[int, int] = {}
+        for code in (1, 2, 3):
+            rig.pool.run(Lane.CONTENT, b"%d\n" % code, lambda _, ended, code=code: told.update({code: ended.code}))
+            rig.note()
+        await rig.until(lambda: len(told) == 3)
+        assert told == {1: 1, 2: 2, 3: 3}
+        await rig.empty()
+
+    within(work())
+
+
+def test_a_spare_that_dies_young_is_a_loss_and_is_not_replaced(rig: Rig) -> None:
+    rig.script = "echo '@ERROR: Unknown module' >&2; exit 5"
+
+    async def work() -> None:
+        rig.pool.open()
+        await rig.until(lambda: len(rig.losses) == 3)
+        assert rig.spares() == {}
+        await rig.empty()
+
+    within(work())
+    assert {(ended.code, ended.stderr) for ended in rig.losses} == {(5, b"@ERROR: Unknown module\n")}
+    assert len(rig.started) == 3
+
+
+def test_a_spare_that_dies_old_is_replaced_without_a_word(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "SETTLED", 0.0)
+
+    async def work() -> None:
+        rig.pool.open()
+        spare = rig.spares()[Lane.REST]
+        spare.kill()
+        await rig.until(lambda: rig.spares().get(Lane.REST) not in (None, spare))
+        rig.pool.close()
+        await rig.empty()
+
+    within(work())
+    assert rig.losses == []
+    assert rig.started.count(Lane.REST) == 2
+
+
+def test_a_spare_that_has_waited_long_is_replaced_and_a_young_one_is_not(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        rig.pool.open()
+        before = rig.spares()
+        rig.pool.recycle()
+        assert rig.spares() == before
+        before[Lane.CONTENT].started = time.monotonic() - pools.IDLE - 1
+        rig.pool.recycle()
+        after = rig.spares()
+        assert after[Lane.CONTENT] is not before[Lane.CONTENT]
+        assert after[Lane.REST] is before[Lane.REST]
+        await rig.until(lambda: before[Lane.CONTENT].ended)
+        assert rig.spares() == after
+        rig.pool.close()
+        await rig.empty()
+
+    within(work())
+    assert rig.losses == []
+
+
+def test_a_close_lets_the_spares_go_and_what_is_under_way_end(rig: Rig) -> None:
+    rig.script = "cat > /dev/null; while [ ! -e '{tmp}/go' ]; do sleep 0.005; done"
+
+    async def work() -> None:
+        rig.run(Lane.CONTENT, b"x\0")
+        rig.pool.open()
+        rig.pool.close()
+        assert rig.spares() == {}
+        (rig.tmp / "go").touch()
+        await rig.empty()
+        assert [ended.code for ended in rig.ends] == [0]
+
+    within(work())
+    assert rig.losses == []
+
+
+def test_a_closed_pool_begins_no_spare_again(rig: Rig) -> None:
+    async def work() -> None:
+        rig.pool.open()
+        rig.run(Lane.CONTENT, b"x\0")
+        rig.pool.close()
+        count = len(rig.started)
+        await rig.until(lambda: rig.ends)
+        await asyncio.sleep(3 * pools.REFILL)
+        assert len(rig.started) == count
+        await rig.empty()
+
+    within(work())
+
+
+def test_a_kill_ends_what_is_under_way(rig: Rig) -> None:
+    rig.script = "exec sleep 600"
+
+    async def work() -> None:
+        rig.run(Lane.CONTENT, b"x\0")
+        rig.run(Lane.REMOVE, b"x\0")
+        rig.pool.kill()
+        await rig.empty()
+
+    within(work())
+    assert [ended.code for ended in rig.ends] == [-15, -15]
+
+
+def test_a_spare_that_died_unnoticed_is_not_given_a_batch(rig: Rig) -> None:
+    async def work() -> None:
+        rig.pool.open()
+        spare = rig.spares()[Lane.CONTENT]
+        spare.ended = True
+        assert rig.run(Lane.CONTENT, b"x\0") is not spare
+        spare.dismiss()
+        rig.pool.close()
+        await rig.empty()
+
+    within(work())
+    assert (rig.tmp / "content").read_bytes() == b"x\0"
+
+
+@pytest.mark.parametrize("lane", list(Lane))
+def test_a_program_that_cannot_be_started_is_an_error_or_its_end_is_told(rig: Rig, lane: Lane) -> None:
+    rig.argv = lambda lane: ["/nonexistent/rsync"]  # type: ignore[method-assign]
+    pool = Pool(rig.argv, rig.losses.append)
+
+    async def work() -> None:
+        try:
+            pool.run(lane, b"x\0", lambda _, ended: rig.ends.append(ended))
+        except OSError:
+            return
+        await rig.until(lambda: rig.ends)
+        assert rig.ends[0].code == 127
+        assert pool.connections == 0
+
+    within(work())

@@ -1,0 +1,224 @@
+"""A process gets its list whole, its end is told once with all that belongs to it, and nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Callable, TypeVar
+
+import pytest
+
+from lockstep.transfer.process import STDERR_LIMIT, Ended, Process
+
+DEADLINE = 20.0
+T = TypeVar("T")
+Start = Callable[..., Process]
+
+
+def within(work: Awaitable[T]) -> T:
+    async def limited() -> T:
+        return await asyncio.wait_for(work, DEADLINE)
+
+    return asyncio.run(limited())
+
+
+async def run(script: str, data: bytes = b"", on_start: Callable[[Process], None] = lambda process: None,
+              stdout: int | None = None) -> Ended:  # fmt: skip
+    """A shell in the place of rsync, fed with `data`; how it ended."""
+    ends: list[Ended] = []
+    over = asyncio.Event()
+
+    def ended(process: Process, how: Ended) -> None:
+        assert process.ended
+        ends.append(how)
+        over.set()
+
+    process = Process(["/bin/sh", "-c", script], ended, stdout)
+    on_start(process)
+    process.feed(data)
+    await over.wait()
+    assert len(ends) == 1
+    return ends[0]
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_a_list_much_larger_than_the_pipe_arrives_whole(tmp_path: Path) -> None:
+    data = os.urandom(3_000_000)
+    ended = within(run(f"exec cat > '{tmp_path}/got'", data))
+    assert ended.code == 0
+    assert (tmp_path / "got").read_bytes() == data
+
+
+def test_a_reader_that_is_slow_to_begin_does_not_stop_the_loop(tmp_path: Path) -> None:
+    async def both() -> int:
+        work = asyncio.ensure_future(run(f"while [ ! -e '{tmp_path}/go' ]; do sleep 0.01; done; exec cat > /dev/null",
+                                         b"x" * 1_000_000))  # fmt: skip
+        turns = 0
+        while turns < 50:
+            await asyncio.sleep(0)
+            turns += 1
+        assert not work.done()
+        (tmp_path / "go").touch()
+        return (await work).code
+
+    assert within(both()) == 0
+
+
+@pytest.mark.parametrize("code", [0, 1, 23, 127, 255])
+def test_the_exit_code_is_told(code: int) -> None:
+    assert within(run(f"cat > /dev/null; exit {code}")).code == code
+
+
+def test_what_it_complains_of_is_told_byte_by_byte() -> None:
+    ended = within(run(r"printf 'a\377\000b\n' >&2; cat > /dev/null; echo last >&2; exit 23"))
+    assert (ended.code, ended.stderr) == (23, b"a\xff\0b\nlast\n")
+
+
+def test_complaints_without_end_are_read_and_not_kept() -> None:
+    ended = within(run("cat > /dev/null; head -c 5000000 /dev/zero >&2; exit 23"))
+    assert ended.code == 23
+    assert STDERR_LIMIT <= len(ended.stderr) <= STDERR_LIMIT + (1 << 16)
+
+
+def test_one_that_dies_before_its_list_is_read_tells_its_own_code() -> None:
+    ended = within(run("exec 0<&-; echo refused >&2; exit 5", b"x" * 1_000_000))
+    assert (ended.code, ended.stderr) == (5, b"refused\n")
+
+
+def test_the_output_goes_where_it_is_wanted(tmp_path: Path) -> None:
+    with open(tmp_path / "out", "wb") as file:
+        assert within(run("cat; echo end", b"names\n", stdout=file.fileno())).code == 0
+    assert (tmp_path / "out").read_bytes() == b"names\nend\n"
+
+
+def test_the_output_goes_nowhere_otherwise() -> None:
+    assert within(run("cat > /dev/null; [ /proc/self/fd/1 -ef /dev/null ]")).code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_one_tells_the_signal(number: int) -> None:
+    assert within(run("exec sleep 600", on_start=lambda process: process.kill(number))).code == -number
+
+
+def test_a_kill_after_the_end_hits_nobody() -> None:
+    kept: list[Process] = []
+    within(run("exit 0", on_start=kept.append))
+    kept[0].pid = 1  # whoever has the number now
+    kept[0].kill(signal.SIGWINCH)
+    assert kept[0].ended
+
+
+def test_one_that_is_dismissed_gets_an_end_of_file_and_leaves() -> None:
+    async def dismissed() -> Ended:
+        over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        process = Process(["/bin/sh", "-c", "cat; exit 0"], lambda _process, ended: over.set_result(ended))
+        assert not process.used
+        process.dismiss()
+        process.dismiss()
+        return await over
+
+    assert within(dismissed()).code == 0
+
+
+def test_the_language_is_that_of_the_texts_we_know_and_nothing_secret_is_passed_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RSYNC_PASSWORD", "secret")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    with open(tmp_path / "out", "wb") as file:
+        within(run("cat; env", stdout=file.fileno()))
+    found = dict(line.split("=", 1) for line in (tmp_path / "out").read_text().splitlines())
+    assert found["LC_ALL"] == "C"
+    assert "RSYNC_PASSWORD" not in found
+
+
+def test_it_has_no_terminal_to_ask_at_and_no_descriptor_of_ours(tmp_path: Path) -> None:
+    with open(tmp_path / "held", "wb") as held, open(tmp_path / "out", "wb") as out:
+        assert held.fileno() > 2
+        within(run("cat; ls -l /proc/self/fd; ps -o sid= -p $$; echo $$", stdout=out.fileno()))
+    text = (tmp_path / "out").read_text()
+    assert "held" not in text
+    session, pid = text.split()[-2:]
+    assert session == pid
+
+
+def test_its_time_is_measured() -> None:
+    async def timed() -> tuple[Ended, float]:
+        begin = time.monotonic()
+        ended = await run("cat > /dev/null; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done")
+        return ended, time.monotonic() - begin
+
+    ended, seconds = within(timed())
+    assert 0 < ended.cpu <= ended.seconds + 0.1
+    assert ended.seconds <= seconds
+
+
+@pytest.mark.parametrize("program", ["/nonexistent/rsync", "no-such-program-anywhere"])
+def test_a_program_that_is_not_there_is_told_as_such_and_leaves_nothing_open(program: str) -> None:
+    async def attempt() -> int:
+        over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        try:
+            process = Process([program], lambda _process, ended: over.set_result(ended))
+        except OSError:
+            return 127
+        process.feed(b"x")
+        return (await over).code
+
+    async def attempts() -> None:
+        await attempt()
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            assert await attempt() == 127
+        assert len(os.listdir("/proc/self/fd")) == before
+
+    within(attempts())
+
+
+def test_no_descriptor_is_left_open_behind_it() -> None:
+    async def many() -> None:
+        await run("exit 0")
+        before = len(os.listdir("/proc/self/fd"))
+        for script in ("cat > /dev/null", "exec 0<&-; exit 5", "kill -9 $$"):
+            await run(script, b"x" * 200_000)
+        assert len(os.listdir("/proc/self/fd")) == before
+
+    within(many())
+
+
+def test_what_is_under_way_dies_with_the_watcher_however_that_dies(root: Path) -> None:
+    script = (
+        "import asyncio, sys\n"
+        "from lockstep.transfer.process import Process\n"
+        "async def main():\n"
+        "    process = Process(['sleep', '600'], lambda *_: None)\n"
+        "    print(process.pid, flush=True)\n"
+        "    await asyncio.sleep(600)\n"
+        "asyncio.run(main())\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "INVOCATION_ID"}
+    environment["PYTHONPATH"] = str(root / "roles/watcher/files")
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env=environment) as watcher:
+        assert watcher.stdout is not None
+        pid = int(watcher.stdout.readline())
+        # until it has become what it is to be, it may not have asked to die with us yet
+        deadline = time.monotonic() + DEADLINE
+        while Path(f"/proc/{pid}/comm").read_text() != "sleep\n":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        watcher.kill()
+    while not is_gone(pid):
+        assert time.monotonic() < deadline, "it has outlived the watcher"
+        time.sleep(0.01)
