@@ -70,7 +70,7 @@ def lab() -> Iterator[Scene]:
     try:
         scene = Scene(machines, Player(machines, "".join(secrets.choice(alphabet) for _ in range(24))))
         scene.player.write("mirrors", {"lockstep_mirrors": [DATA, HOME]})
-        print(machines.lab("up"))
+        machines.lab("up")
         for host, source in [("nfs01", "/srv/data"), *((nfs, "/srv/home") for nfs in NFS)]:
             folders = machines.disk(host, source) / "old/deep"
             folders.mkdir(parents=True)

@@ -39,4 +39,5 @@ class Peeking:
             if self._secret in text:
                 self.found.add(f"{what} of {process.name}: {(process / 'comm').read_text()}")
             if what == "cmdline":
-                self.seen.add(text.partition(b"\0")[0].decode(errors="replace").rpartition("/")[2])
+                words = text.split(b"\0")[:2]  # of a script, the first one is its interpreter
+                self.seen |= {word.decode(errors="replace").rpartition("/")[2] for word in words}

@@ -1,4 +1,4 @@
-"""Runs a playbook as a person would, from the checkout, and tells what came of it."""
+"""Runs a playbook as a person would, from a checkout, and tells what came of it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from checkout import copy_checkout
 from machines import Machines
 
-ROOT = Path(__file__).parents[2]
 RECAP = re.compile(r"^(\S+) +: ok=\d+ +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.MULTILINE)
 
 
@@ -42,6 +42,7 @@ class Player:
     def __init__(self, machines: Machines, password: str) -> None:
         self.machines = machines
         self.password = password
+        self.checkout = copy_checkout(machines.folder / "checkout")
         self.variables = machines.folder / "group_vars/all"
         self.variables.mkdir(parents=True)
         self.write("password", {"lockstep_password": password})
@@ -61,7 +62,7 @@ class Player:
         began = time.monotonic()
         done = subprocess.run(
             argv,
-            cwd=ROOT,
+            cwd=self.checkout,
             env=self.environment(),
             check=False,
             text=True,
@@ -81,7 +82,7 @@ class Player:
         kept = {key: value for key, value in self.machines.environment.items() if not key.startswith("ANSIBLE_")}
         return {
             **kept,
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
+            "ANSIBLE_COLLECTIONS_PATH": str(self.checkout / ".collections"),
             "ANSIBLE_HOME": str(self.machines.folder / "ansible"),
             "ANSIBLE_NOCOLOR": "1",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 from conftest import Scene
-from machines import BACKUP, HOSTS
+from machines import BACKUP, HOSTS, NFS
 from peeking import Peeking
 from playing import Played
 
 SECRETS = {
-    **dict.fromkeys(BACKUP, {"/etc/rsyncd.secrets": 0o600}),
-    "nfs01": {"/etc/lockstep/secrets/backup01": 0o640, "/etc/lockstep/secrets/backup02": 0o640},
-    "nfs02": {"/etc/lockstep/secrets/backup01": 0o640, "/etc/lockstep/secrets/backup02": 0o640},
+    **{host: {"/etc/rsyncd.secrets": 0o600} for host in BACKUP},
+    **{host: {f"/etc/lockstep/secrets/{backup}": 0o640 for backup in BACKUP} for host in NFS},
 }
+QUICK = ("-e", "lockstep_verify_timeout=3", "--limit", "nfs01")
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +29,14 @@ def test_second_run_changes_nothing(second: tuple[Played, Peeking]) -> None:
 
 
 def test_no_process_shows_the_password(second: tuple[Played, Peeking]) -> None:
-    assert {"ansible-playbook", "rsync"} <= {name.rpartition("/")[2] for name in second[1].seen}
+    assert {"ansible-playbook", "rsync"} <= second[1].seen
     assert not second[1].found
 
 
 def test_password_is_in_no_file_that_others_can_read(deployed: Scene, second: tuple[Played, Peeking]) -> None:
     for host, files in SECRETS.items():
         assert deployed.machines.holders(host, deployed.player.password) == files
-    owners = deployed.machines.on_each(["nfs01", "nfs02"], "stat -c %U:%G /etc/lockstep/secrets/backup01")
+    owners = deployed.machines.on_each(NFS, "stat -c %U:%G /etc/lockstep/secrets/backup01")
     assert {owner.strip() for owner in owners.values()} == {"root:lockstep"}
 
 
@@ -60,14 +60,23 @@ def test_status_prints_a_line_for_each_mirror_and_target(deployed: Scene) -> Non
         assert [line for line in lines if mirror in line and target in line and " live " in line]
 
 
-def test_daemon_that_is_down_is_named_with_step_and_reason_and_comes_back(deployed: Scene) -> None:
+def test_watcher_that_is_down_fails_the_verification_with_step_and_target(deployed: Scene) -> None:
+    deployed.machines.run("nfs01", "systemctl stop lockstep")
+    try:
+        said = deployed.player.play("playbooks/verify.yml", *QUICK, succeeds=False).said()
+    finally:
+        deployed.machines.run("nfs01", "systemctl start lockstep")
+    assert "mirror data: target 172.16.1.41/data: step folder" in said
+    deployed.machines.wait_live("nfs01")
+    deployed.become_equal()
+
+
+def test_daemon_that_is_down_is_named_with_reason_and_comes_back(deployed: Scene) -> None:
     machines, player = deployed.machines, deployed.player
     machines.run("backup01", "systemctl stop rsync")
     try:
-        quick = ("-e", "lockstep_verify_timeout=3", "--limit", "nfs01")
-        said = player.play("playbooks/verify.yml", *quick, succeeds=False).said()
-        assert "172.16.1.41/data" in said
-        assert "folder" in said
+        said = player.play("playbooks/verify.yml", *QUICK, succeeds=False).said()
+        assert "mirror data: target 172.16.1.41/data: " in said
         assert "Connection refused" in said
         (machines.disk("nfs01", "/srv/data") / "while it was down").write_text("this waits\n")
         said = player.play("playbooks/status.yml", "--limit", "nfs01").said()

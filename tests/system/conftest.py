@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+# what only root can do is not collected for others, who would see it fail
+collect_ignore_glob = [] if os.geteuid() == 0 else ["*_root.py"]
+
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tools")]
 
-from rig import Daemon, Watcher, wait_for  # noqa: E402 (found by the line above)
+from rig import Daemon, Watcher, processes, wait_for  # noqa: E402 (found by the line above)
 from trees import differences  # noqa: E402
 
 
@@ -69,11 +71,14 @@ class Rig:
 
 
 @contextlib.contextmanager
-def assembled(folder: Path, source: Path | None = None) -> Iterator[Rig]:
-    """A rig in this folder, its daemon running; at the end everything is stopped, and nothing may be left running."""
-    source = source or folder / "source"
-    source.mkdir(exist_ok=True)
-    daemon = Daemon(folder)
+def assembled(folder: Path, before: Sequence[str] = ()) -> Iterator[Rig]:
+    """A rig in this folder, its daemon running; at the end everything is stopped, and nothing may be left running.
+
+    `before`: a command that runs the daemon's, to put it into another namespace.
+    """
+    source = folder / "source"
+    source.mkdir()
+    daemon = Daemon(folder, before=before)
     watcher = Watcher(folder, source, [{"url": daemon.url(), "password_file": str(daemon.password_file)}])
     daemon.start()
     try:
@@ -83,7 +88,7 @@ def assembled(folder: Path, source: Path | None = None) -> Iterator[Rig]:
             watcher.stop()
         daemon.stop()
     assert not watcher.log.exists() or "Traceback" not in watcher.log.read_text()
-    wait_for(lambda: not left_behind(folder), 10, lambda: f"processes are left: {left_behind(folder)}")
+    wait_for(lambda: not processes(str(folder)), 10, lambda: f"processes are left: {processes(str(folder))}")
 
 
 @pytest.fixture
@@ -97,9 +102,3 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """One rig for all tests of a file, each with a directory of its own in it."""
     with assembled(tmp_path_factory.mktemp("shared")) as rig:
         yield rig
-
-
-def left_behind(folder: Path) -> list[str]:
-    """Processes that still name the test's folder."""
-    listed = subprocess.run(["ps", "-eo", "pid,args"], text=True, capture_output=True, check=True).stdout
-    return [line for line in listed.splitlines() if str(folder) in line and f"{os.getpid()} " not in line]

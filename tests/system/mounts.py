@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 
-
 class Namespace:
     """`run()` a command inside; `view()` is how a path inside is seen from outside."""
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,29 @@ def wait_for(what: Callable[[], Any], seconds: float = 30.0, text: Callable[[], 
         time.sleep(0.01)
 
 
+def processes(text: str) -> dict[int, str]:
+    """The command line of every other process that has this text in it, by number."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").rstrip()
+            except OSError:
+                continue  # it has ended
+            if text in line:
+                found[int(entry.name)] = line
+    return found
+
+
 class Daemon:
     """`rsync --daemon` with one module for each name, as the role writes it, where nobody is root."""
 
-    def __init__(self, folder: Path, modules: tuple[str, ...] = ("backup",), extra: str = "") -> None:
+    def __init__(
+        self, folder: Path, modules: tuple[str, ...] = ("backup",), extra: str = "", before: Sequence[str] = ()
+    ) -> None:
+        """`before`: a command that runs the daemon's, to put it into another namespace."""
         self.folder = folder
+        self._before = list(before)
         self.port = free_port()
         self.password_file = folder / "password"
         self._config = folder / "rsyncd.conf"
@@ -69,7 +87,7 @@ class Daemon:
 
     def start(self) -> None:
         self._process = subprocess.Popen(
-            ["rsync", "--daemon", "--no-detach", f"--config={self._config}"],
+            [*self._before, "rsync", "--daemon", "--no-detach", f"--config={self._config}"],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
@@ -87,6 +105,11 @@ class Daemon:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(10)
         self._process = None
+
+    def freeze(self, frozen: bool = True) -> None:
+        """Its processes keep their connections and do nothing (SIGSTOP), until told to go on."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGSTOP if frozen else signal.SIGCONT)
 
     def url(self, module: str = "backup", path: str = "") -> str:
         return f"rsync://{USER}@127.0.0.1:{self.port}/{module}{path}"
@@ -144,6 +167,18 @@ class Watcher:
             )  # fmt: skip
         if wait:
             self.wait_state("live")
+
+    def wait_answers(self) -> dict[str, Any]:
+        """Until it answers at its socket; its status then."""
+
+        def answer() -> dict[str, Any]:
+            assert self.process is None or self.process.poll() is None, self.log.read_text()[-2000:]
+            try:
+                return self.status()
+            except (OSError, ValueError):
+                return {}
+
+        return dict(wait_for(answer, 10, "the watcher does not answer at its socket"))
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None

@@ -7,6 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
+import pytest
 from conftest import Rig
 from rig import wait_for
 
@@ -144,18 +145,27 @@ def test_a_directory_moved_inside_the_tree_arrives_whole_while_its_old_name_is_h
     _release(rig)
 
 
-def test_a_directory_replaced_by_a_file_is_a_deletion_too(rig: Rig) -> None:
-    """C8: sending the file would delete everything below the old directory."""
+@pytest.mark.parametrize("by", ["file", "link"])
+@pytest.mark.parametrize("when", ["live", "while down"])
+def test_a_directory_replaced_by_something_else_is_a_deletion_too(rig: Rig, tmp_path: Path, by: str, when: str) -> None:
+    """C8: sending what stands there now would delete all below the old directory."""
     _fill(rig.source / "d")
     rig.start(max_delete=LIMIT)
     rig.equal()
-    shutil.rmtree(rig.source / "d")
-    (rig.source / "d").write_text("a file")
-    _flows(rig, "beside")
+    if when == "while down":
+        rig.watcher.stop()
+    (rig.source / "d").rename(tmp_path / "away")
+    if by == "file":
+        (rig.source / "d").write_text("a file")
+    else:
+        (rig.source / "d").symlink_to(tmp_path / "away")
+    if when == "while down":
+        rig.watcher.start(wait=False)
     rig.watcher.wait_state("held")
-    assert _count(rig.target / "d") >= FILES - 20
+    _flows(rig, "beside")
+    assert _count(rig.target / "d") == FILES
+    assert FILES <= rig.watcher.target()["held"]["deletions"] <= FILES + 1
     _release(rig)
-    assert (rig.target / "d").read_text() == "a file"
 
 
 def test_delete_false_never_deletes(rig: Rig) -> None:

@@ -75,7 +75,8 @@ def test_an_odd_name_comes_changes_and_goes(running: Rig, name: bytes) -> None:
     os.chmod(os.path.join(source, name), 0o600)
     with open(os.path.join(source, b"dir", name, name), "ab") as file:
         file.write(b"er")
-    os.rename(os.path.join(source, b"dir", name), os.path.join(source, b"named", name + b"2" if len(name) < 255 else b"2"))
+    moved = name + b"2" if len(name) < 255 else b"2"
+    os.rename(os.path.join(source, b"dir", name), os.path.join(source, b"named", moved))
     os.unlink(os.path.join(source, name))
     running.become_equal(seconds=10)
     shutil.rmtree(os.path.join(source, b"named"))
@@ -122,11 +123,6 @@ def _make_deep(top: bytes, levels: int) -> None:
     os.close(at)
 
 
-def _unmake(folder: Path) -> None:
-    """shutil.rmtree goes by descriptors, and so to any depth."""
-    shutil.rmtree(folder)
-
-
 @pytest.mark.parametrize("when", ["before the start", "while it runs"])
 def test_a_path_that_is_too_long_is_named_and_the_rest_goes_on(rig: Rig, when: str) -> None:
     """C2: beyond 4,096 bytes the kernel takes no path; the status says which, and it is cured when it is gone."""
@@ -153,6 +149,7 @@ def test_a_path_that_is_too_long_is_named_and_the_rest_goes_on(rig: Rig, when: s
     (rig.source / "deep" / "shallow").write_text("x")
     wait_for((rig.target / "beside").exists, 10, rig.log)
     wait_for((rig.target / "deep" / "shallow").exists, 10, rig.log)
-    _unmake(rig.source / "deep")
+    shutil.rmtree(rig.source / "deep")  # which goes by descriptors, and so to any depth
+    assert rig.watcher.ask(command="resync", mirror="data")["ok"]
     rig.watcher.wait_state("live", seconds=20)
     rig.equal()

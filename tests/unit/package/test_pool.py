@@ -58,7 +58,8 @@ class Rig:
         """Everything has ended, and no process is left."""
         await self.until(lambda: self.pool.connections == 0)
         for pid in self.pids:
-            assert not os.path.exists(f"/proc/{pid}"), pid
+            with pytest.raises(ProcessLookupError):
+                os.kill(pid, 0)
 
 
 @pytest.fixture
@@ -240,7 +241,8 @@ def test_a_kill_ends_what_is_under_way(rig: Rig) -> None:
         await rig.empty()
 
     within(work())
-    assert [ended.code for ended in rig.ends] == [-15, -15]
+    assert all(ended.code < 0 for ended in rig.ends)
+    assert len(rig.ends) == 2
 
 
 def test_a_spare_that_died_unnoticed_is_not_given_a_batch(rig: Rig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,9 +15,10 @@ from typing import Callable, TypeVar
 
 import pytest
 
+import lockstep
 from lockstep.transfer.process import STDERR_LIMIT, Ended, Process
 
-DEADLINE = 20.0
+DEADLINE = 10.0
 T = TypeVar("T")
 Start = Callable[..., Process]
 
@@ -198,7 +200,7 @@ def test_no_descriptor_is_left_open_behind_it() -> None:
     within(many())
 
 
-def test_what_is_under_way_dies_with_the_watcher_however_that_dies(root: Path) -> None:
+def test_what_is_under_way_dies_with_the_watcher_however_that_dies() -> None:
     script = (
         "import asyncio, sys\n"
         "from lockstep.transfer.process import Process\n"
@@ -209,7 +211,7 @@ def test_what_is_under_way_dies_with_the_watcher_however_that_dies(root: Path) -
         "asyncio.run(main())\n"
     )
     environment = {name: value for name, value in os.environ.items() if name != "INVOCATION_ID"}
-    environment["PYTHONPATH"] = str(root / "roles/watcher/files")
+    environment["PYTHONPATH"] = str(Path(lockstep.__file__).parents[1])
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env=environment) as watcher:
         assert watcher.stdout is not None
         pid = int(watcher.stdout.readline())
@@ -219,6 +221,10 @@ def test_what_is_under_way_dies_with_the_watcher_however_that_dies(root: Path) -
             assert time.monotonic() < deadline
             time.sleep(0.01)
         watcher.kill()
-    while not is_gone(pid):
-        assert time.monotonic() < deadline, "it has outlived the watcher"
-        time.sleep(0.01)
+    try:
+        while not is_gone(pid):
+            assert time.monotonic() < deadline, "it has outlived the watcher"
+            time.sleep(0.01)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

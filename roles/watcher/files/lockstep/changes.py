@@ -80,7 +80,7 @@ class Changes:
             self._collapse()
 
     def oldest(self) -> Optional[float]:
-        """Since when the oldest one waits: not always the first, for a file is noted when it was written long enough."""
+        """Since when the oldest waits: not always the first noted, for a file still written is noted late."""
         return min((change.since for change in self.paths.values()), default=None)
 
     def has_structure(self, path: bytes) -> bool:

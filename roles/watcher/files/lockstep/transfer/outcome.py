@@ -57,6 +57,7 @@ _TEXTS: Sequence[tuple[bytes, str]] = (
     (b"Read-only file system", "the target's file system is read-only"),
     (b"module is read only", "the module is read only: set read only = no"),
     (b"chroot failed", "the module's path is missing on the target"),
+    (b"chdir failed", "the module's path is missing on the target"),
     (b"change_dir", "the module's path is missing on the target"),
     (b"refused", "the daemon refuses an option that is needed: see refuse options in rsyncd.conf"),
     (b"password file must not be other-accessible", "password_file is readable by others: chmod o= it"),
@@ -72,6 +73,7 @@ _LOOKS_ESCAPED = re.compile(rb"\\(?=#[0-7]{3})")
 _UNPRINTABLE = re.compile(rb"[^\x20-\x7e]")
 _TEMPORARY = re.compile(rb"^\.(.*)\.[A-Za-z0-9]{6}$", re.DOTALL)
 _QUOTED = re.compile(rb'"((?:[^"\n]|"(?![ :)\n]|$))*)"')
+_CALLED = re.compile(rb"\bdelete_file: \w+\((.*)\) failed: ")
 _PLAIN = (b"cannot delete non-empty directory: ", b"could not make way for new ", b"skipping non-regular file ")
 _VANISHED = (b"file has vanished: ", b"directory has vanished: ")
 _MISSING = (b"No such file or directory (2)", b"Not a directory (20)")
@@ -131,7 +133,7 @@ def _text(line: bytes) -> str:
 
 
 def _path_in(line: bytes, source: bytes, listed: frozenset[bytes]) -> bytes | None:
-    found = _QUOTED.search(line)
+    found = _QUOTED.search(line) or _CALLED.search(line)
     if found:
         named = found[1]
     else:

@@ -97,7 +97,9 @@ class Process:
         """Let it end by itself: a waiting rsync that gets no name leaves with 0."""
         self._close_stdin()
 
-    def kill(self, number: int = signal.SIGTERM) -> None:
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """End it now.  On SIGTERM rsync waits for its peer to be told, for as long as that may not answer; what lies
+        half-written on the target is removed there, when the connection ends."""
         if not self.ended:
             os.kill(self.pid, number)
 

@@ -1,0 +1,61 @@
+"""The event queue overflows: counted, told once, made good by a reconcile while live changes flow (C13)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from conftest import Rig
+from rig import wait_for
+
+QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
+
+
+@contextlib.contextmanager
+def _small_queue(size: int = 1000) -> Iterator[int]:
+    """Root makes the queue small for the watchers that start meanwhile; how many events it holds."""
+    before = int(QUEUE.read_text())
+    if os.geteuid() != 0:
+        yield before
+        return
+    QUEUE.write_text(f"{size}\n")
+    try:
+        yield size
+    finally:
+        QUEUE.write_text(f"{before}\n")
+
+
+def test_an_overflow_loses_nothing(rig: Rig) -> None:
+    """C13: also what was rewritten with size and time as before, and new directories in which nothing is watched yet."""
+    for number in range(20):
+        (rig.source / f"same{number}").write_text("AAAA")
+    with _small_queue() as size:
+        rig.start(max_delete={"percent": 100, "at_least": 1_000_000})
+    rig.equal()
+    pid = rig.watcher.status()["pid"]
+    assert rig.watcher.process is not None
+    rig.watcher.process.send_signal(signal.SIGSTOP)
+    try:
+        for number in range(size // 2 + 100):  # made and closed: two events each
+            (rig.source / f"fill{number}").touch()
+            if number % 3 == 0:
+                (rig.source / f"fill{number}").unlink()
+        for number in range(20):
+            path = rig.source / f"same{number}"
+            before = path.stat()
+            path.write_text("BBBB")
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        (rig.source / "a" / "b").mkdir(parents=True)
+        (rig.source / "a" / "b" / "f").write_text("x")
+    finally:
+        rig.watcher.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: rig.watcher.status()["mirrors"][0]["overflows"], 10, rig.log)
+    (rig.source / "live").write_text("x")
+    rig.equal()
+    assert rig.log().count("overflowed") == 1
+    assert rig.watcher.status()["pid"] == pid
+    (rig.source / "a" / "b" / "g").write_text("seen again")
+    rig.equal()

@@ -1,0 +1,108 @@
+"""No half-written file is ever seen under its name on the target (C4)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from conftest import Rig
+from rig import wait_for
+
+SIZE = 8 << 20
+
+
+@contextlib.contextmanager
+def _observed(path: Path) -> Iterator[set[tuple[bytes, int]]]:
+    """Reads the file over and over; yields what it was seen to be: the bytes that are in it, and its size."""
+    seen: set[tuple[bytes, int]] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            with contextlib.suppress(FileNotFoundError):
+                content = path.read_bytes()
+                seen.add((bytes(sorted(set(content[:: 1 << 12] + content[-1:]))), len(content)))
+            time.sleep(0.002)
+
+    worker = threading.Thread(target=look)
+    worker.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        worker.join()
+
+
+def test_only_complete_versions_are_seen_of_a_file_that_is_replaced(rig: Rig) -> None:
+    """C4: new versions come by rename, faster than they can be sent."""
+    rig.start()
+    with _observed(rig.target / "f") as seen:
+        for number in range(25):
+            new = rig.source / "new"
+            new.write_bytes(bytes([65 + number]) * SIZE)
+            new.rename(rig.source / "f")
+        rig.equal()
+    assert {(bytes([65 + number]), SIZE) for number in range(25)} >= seen
+    assert (b"Y", SIZE) in seen
+
+
+def test_only_complete_versions_are_seen_of_a_file_that_is_written_in_place(rig: Rig) -> None:
+    """C4: slowly written, closed, and written again when it has arrived."""
+    rig.start()
+    versions = set()
+    with _observed(rig.target / "f") as seen:
+        for number in range(4):
+            content, size = bytes([65 + number]), SIZE + number * 4096
+            versions.add((content, size))
+            with (rig.source / "f").open("wb", buffering=0) as file:
+                for _ in range(0, size, size // 8):
+                    file.write(content * (size // 8))
+                    time.sleep(0.02)  # between writes, as slow programs do
+                file.truncate(size)
+                file.seek(0)
+                file.write(content * size)
+            rig.equal()
+    assert versions >= seen
+    assert len(seen) == 4
+
+
+def test_a_transfer_that_is_cut_leaves_the_old_version(rig: Rig) -> None:
+    """C4, C12: and nothing beside it once the daemon is back."""
+    rig.start()
+    (rig.source / "f").write_bytes(b"A" * SIZE)
+    rig.equal()
+    with _observed(rig.target / "f") as seen:
+        for number in range(3):
+            new = rig.source / "new"
+            new.write_bytes(bytes([66 + number]) * (SIZE * 4))
+            new.rename(rig.source / "f")
+            wait_for(lambda: rig.watcher.target()["in_flight"] or not rig.differences(), 5, rig.log)
+            rig.daemon.kill()
+            rig.daemon.start()
+        assert {(b"A", SIZE), *((bytes([66 + number]), SIZE * 4) for number in range(3))} >= seen
+        wait_for(lambda: (rig.target / "f").read_bytes()[:1] == b"D", 30, rig.log)
+    assert os.listdir(rig.source) == ["f"]
+
+
+def test_a_log_that_never_stops_growing_arrives_all_the_time(rig: Rig) -> None:
+    """C4: every max_wait, and its last state after it is quiet; each state is a beginning of it."""
+    rig.start(quiet=0.2, max_wait=0.4)
+    lines, states = 0, set()
+    there = rig.target / "log"
+    with (rig.source / "log").open("w") as file:
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            file.write(f"{lines:08}\n")
+            file.flush()
+            lines += 1
+            if there.exists():
+                states.add(there.stat().st_size)
+            time.sleep(0.02)
+        assert len(states) >= 5
+        assert all(size % 9 == 0 for size in states)
+        wait_for(lambda: there.stat().st_size == 9 * lines, 3, rig.log)
+    rig.equal()

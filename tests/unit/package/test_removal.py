@@ -1,0 +1,101 @@
+"""Before a directory is deleted the target is asked how much would go, and what is not ours stays."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from lockstep.changes import DIRECTORY_GONE, GONE, PERMITTED, Change
+from lockstep.config import Target
+from lockstep.filters import Filter
+from lockstep.plan import Batch
+from lockstep.removal import RemovalQuestion, deletable, is_permitted, must_ask
+from lockstep.transfer.command import Lane
+from lockstep.transfer.process import Ended
+
+NOTHING = Filter([])
+CACHES = Filter([b"cache/", b"*.tmp"])
+
+
+def removal(*items: tuple[bytes, int]) -> Batch:
+    batch = Batch(Lane.REMOVE)
+    for path, flags in items:
+        batch.take(path, Change(flags, 1.0))
+    return batch
+
+
+@pytest.mark.parametrize(
+    ("flags", "filters", "asks"),
+    [
+        (GONE, NOTHING, False),
+        (GONE, CACHES, False),
+        (GONE | DIRECTORY_GONE, NOTHING, True),
+        (GONE | DIRECTORY_GONE, CACHES, True),
+        (GONE | DIRECTORY_GONE | PERMITTED, NOTHING, False),
+        (GONE | DIRECTORY_GONE | PERMITTED, CACHES, True),
+    ],
+)
+def test_it_asks_only_where_the_names_alone_cannot_tell(flags: int, filters: Filter, asks: bool) -> None:
+    assert must_ask(removal((b"d", flags)), filters) == asks
+
+
+def test_a_batch_is_permitted_only_if_all_of_it_is() -> None:
+    assert is_permitted(removal((b"a", GONE | PERMITTED), (b"b", GONE | PERMITTED)))
+    assert not is_permitted(removal((b"a", GONE | PERMITTED), (b"b", GONE)))
+
+
+def test_where_nothing_is_spared_the_directory_itself_may_go() -> None:
+    assert deletable([b"d/f", b"d"], [b"d"], lambda path: False) is None
+
+
+def test_where_something_is_spared_the_rest_goes_and_the_directories_above_it_stay() -> None:
+    found = [b"d/a/keep", b"d/a/f", b"d/a", b"d/b/f", b"d/b", b"d"]
+    assert deletable(found, [b"d"], lambda path: path == b"d/a/keep") == [b"d/a/f", b"d/b/f", b"d/b"]
+
+
+def ask(tmp: Path, batch: Batch, filters: Filter) -> tuple[RemovalQuestion, Ended]:
+    (tmp / "source").mkdir(exist_ok=True)
+    (tmp / "state").mkdir(exist_ok=True)
+    target = Target("", "file", None, "", 0, "", str(tmp / "target"), None, ())
+
+    async def answered() -> tuple[RemovalQuestion, Ended]:
+        over: asyncio.Future[tuple[RemovalQuestion, Ended]] = asyncio.get_running_loop().create_future()
+        RemovalQuestion("rsync", os.fsencode(tmp / "source"), target, batch, filters, str(tmp / "state"),
+                        lambda question, ended: over.set_result((question, ended)))  # fmt: skip
+        return await asyncio.wait_for(over, 20)
+
+    found = asyncio.run(answered())
+    assert os.listdir(tmp / "state") == []
+    return found
+
+
+def fill(tmp: Path, *paths: str) -> None:
+    for path in paths:
+        at = tmp / "target" / path
+        at.parent.mkdir(parents=True, exist_ok=True)
+        at.mkdir() if path.endswith("/") else at.touch()
+
+
+def test_everything_below_is_counted_and_nothing_deleted(tmp_path: Path) -> None:
+    fill(tmp_path, "d/a/f", "d/a/new\nline", "d/g", "other")
+    question, ended = ask(tmp_path, removal((b"d", GONE | DIRECTORY_GONE)), NOTHING)
+    assert (ended.code, question.count, question.instead) == (0, 5, None)
+    assert (tmp_path / "target/d/a/f").exists()
+
+
+def test_what_the_mirror_leaves_out_is_spared(tmp_path: Path) -> None:
+    fill(tmp_path, "d/a/f", "d/a/x.tmp", "d/b/f", "d/cache/deep/f", "d/g")
+    question, ended = ask(tmp_path, removal((b"d", GONE | DIRECTORY_GONE)), CACHES)
+    assert ended.code == 0
+    assert question.instead is not None
+    assert sorted(question.instead) == [b"d/a/f", b"d/b", b"d/b/f", b"d/g"]
+    assert question.count == 4
+
+
+def test_what_is_not_there_counts_nothing(tmp_path: Path) -> None:
+    fill(tmp_path, "other")
+    question, ended = ask(tmp_path, removal((b"d", GONE | DIRECTORY_GONE)), NOTHING)
+    assert (ended.code, question.count, question.instead) == (0, 0, None)
