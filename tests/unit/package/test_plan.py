@@ -148,6 +148,12 @@ def test_a_permit_for_a_directory_stays_one() -> None:
     assert batch.items[b"d"].flags & PERMITTED
 
 
+def test_a_permitted_directory_stays_so_when_its_permitted_files_are_folded_into_it() -> None:
+    found = noted((b"d/f", GONE | PERMITTED), (b"d/g", GONE | PERMITTED), (b"d", GONE | PERMITTED))
+    (batch,) = plan(found, {}).batches
+    assert batch.items[b"d"].flags & PERMITTED
+
+
 def test_what_is_joined_is_permitted_only_if_all_of_it_is() -> None:
     batch = Batch(Lane.REMOVE)
     batch.take(b"d", Change(GONE | PERMITTED, 1.0))

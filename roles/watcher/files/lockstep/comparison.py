@@ -54,7 +54,7 @@ def parse_line(line: bytes, checksum: bool) -> tuple[bytes, int] | None:
         return path, GONE | PERMITTED
     if item[1:2] == b"d":
         return path, ATTRIBUTES | (STRUCTURE if item.startswith(b"c") else 0)
-    return path, CONTENT if checksum and item.startswith(b"<") else ATTRIBUTES
+    return path, CONTENT if checksum and item[:1] in b"<>" else ATTRIBUTES
 
 
 def parse_totals(lines: Sequence[bytes]) -> Totals:

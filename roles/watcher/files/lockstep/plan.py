@@ -68,7 +68,8 @@ class Batch:
         if known is None:
             self.items[path] = change
         else:
-            known.flags |= change.flags & ~PERMITTED | (known.flags & change.flags & PERMITTED)
+            permitted = known.flags & change.flags & PERMITTED
+            known.flags = (known.flags | change.flags) & ~PERMITTED | permitted
             known.since = min(known.since, change.since)
         self.add(path, whole)
 
@@ -116,7 +117,8 @@ class Planner:
     ) -> None:
         self._changes = changes
         self._look = look
-        self._active = list(under_way)
+        self._before = list(under_way)
+        self._active = list(self._before)
         self._free = free
         self._bulk_slots = bulk_slots
         self._delete = delete
@@ -136,7 +138,7 @@ class Planner:
                 break
             if path in self._taken or not self._worth_a_look(change):
                 continue
-            if self._blocked(path, None, whole=change.flags != ATTRIBUTES):
+            if any(batch.touches(path, change.flags != ATTRIBUTES) for batch in self._before):
                 continue
             self._place(path, change)
         for batch in self._plan.batches:
@@ -211,7 +213,9 @@ class Planner:
         if self._blocked(top, batch) or not self._structure_with(batch, top):
             return
         if top != path:
-            change = Change(change.flags | GONE | DIRECTORY_GONE, change.since)
+            # leave to delete one entry is none for the whole directory, which has its own where it was counted
+            permitted = known.flags & PERMITTED if known is not None else 0
+            change = Change(change.flags & ~PERMITTED | GONE | DIRECTORY_GONE | permitted, change.since)
         if known is not None and top not in self._taken:
             self._taken.add(top)
             batch.take(top, known)
@@ -295,6 +299,8 @@ class Planner:
             if self._blocked(above, batch) or self._look(above) is None:
                 return False
             needed.append(above)
+        if needed and batch.lane is Lane.REMOVE:
+            return False  # which may list nothing that is there
         for above in needed:
             change = self._changes.paths.get(above)
             if change is None or change.flags & (SUBTREE | DIRECTORY_GONE):

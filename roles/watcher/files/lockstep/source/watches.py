@@ -229,6 +229,7 @@ class WatchTree:
     def rescan(self) -> None:
         """Walk the whole tree again, for directories that came without an event, or could not be watched before."""
         self.problems.clear()
+        self._to_count.clear()
         self.unwatched = 0
         self._to_scan.append((self._root, False))
 

@@ -66,18 +66,22 @@ _TEXTS: Sequence[tuple[bytes, str]] = (
 )
 
 # with these on stderr, code 23 is no matter of single files
-_WHOLE_TARGET = (b"No space left on device", b"Disk quota exceeded", b"Read-only file system")
+_WHOLE_TARGET = (b": No space left on device (28)", b": Disk quota exceeded (122)", b": Read-only file system (30)")
 
 _ESCAPE = re.compile(rb"\\#([0-7]{3})")
 _LOOKS_ESCAPED = re.compile(rb"\\(?=#[0-7]{3})")
 _UNPRINTABLE = re.compile(rb"[^\x20-\x7e]")
+_LONG = 240  # bytes from which a temporary name may have been cut off
 _TEMPORARY = re.compile(rb"^\.(.*)\.[A-Za-z0-9]{6}$", re.DOTALL)
-_QUOTED = re.compile(rb'"((?:[^"\n]|"(?![ :)\n]|$))*)"')
-_CALLED = re.compile(rb"\bdelete_file: \w+\((.*)\) failed: ")
-_PLAIN = (b"cannot delete non-empty directory: ", b"could not make way for new ", b"skipping non-regular file ")
+_AROUND = (  # where a name begins, and what ends it
+    (re.compile(rb"could not make way for new [^:]*: "), b""),
+    (re.compile(rb"cannot delete non-empty directory: "), b""),
+    (re.compile(rb"delete_file: [a-z]+\("), b")"),
+    (re.compile(rb'"'), b'"'),
+)
 _VANISHED = (b"file has vanished: ", b"directory has vanished: ")
 _MISSING = (b"No such file or directory (2)", b"Not a directory (20)")
-_SUMMARY = (b"rsync error:", b"rsync warning:", b"WARNING: parent dir is absent")
+_SUMMARY = (b"rsync error:", b"rsync warning:", b"WARNING: parent dir is absent", b"*** Skipping any contents")
 
 
 def unescape(name: bytes) -> bytes:
@@ -89,7 +93,7 @@ def judge(code: int, stderr: bytes, source: bytes, listed: frozenset[bytes]) -> 
     """Read an exit code and stderr for a batch that listed these paths (relative to the source)."""
     if code == 0:
         return Outcome(Result.CONFIRMED)
-    if code in (23, 24) and not any(text in stderr for text in _WHOLE_TARGET):
+    if code in (23, 24) and not any(line.endswith(_WHOLE_TARGET) for line in stderr.splitlines()):
         return _partial(code, stderr, source, listed)
     return Outcome(Result.FAILED, reason(code, stderr))
 
@@ -100,14 +104,15 @@ def _partial(code: int, stderr: bytes, source: bytes, listed: frozenset[bytes]) 
     for line in stderr.splitlines():
         if not line or line.startswith(_SUMMARY):
             continue
-        path = _path_in(line, source, listed)
-        if path is None:
+        paths = _paths_in(line, source, listed)
+        if not paths:
             # nobody knows which name it concerns, so none of them counts as arrived
             return Outcome(Result.PARTIAL, refused=dict.fromkeys(listed, _text(line)))
         if line.startswith(_VANISHED) or (b"link_stat" in line and any(text in line for text in _MISSING)):
-            vanished.add(path)
+            vanished |= paths
         else:
-            refused.setdefault(path, _text(line))
+            for path in paths:
+                refused.setdefault(path, _text(line))
     if not refused and not vanished:
         return Outcome(Result.PARTIAL, refused=dict.fromkeys(listed, f"rsync left with {code} and no word"))
     return Outcome(Result.PARTIAL, refused=refused, vanished=frozenset(vanished - refused.keys()))
@@ -132,47 +137,76 @@ def _text(line: bytes) -> str:
     return line.decode("utf-8", "backslashreplace")[:300]
 
 
-def _path_in(line: bytes, source: bytes, listed: frozenset[bytes]) -> bytes | None:
-    found = _QUOTED.search(line) or _CALLED.search(line)
-    if found:
-        named = found[1]
-    else:
-        start = next((line.find(text) + len(text) for text in _PLAIN if text in line), -1)
-        if start < 0:
-            return None
-        named = line[start:].rpartition(b": ")[2] if b"could not make way" in line else line[start:]
-    named = unescape(named)
-    if named == source:
-        named = b""
-    elif named.startswith(source + b"/"):
-        named = named[len(source) + 1 :]
-    named = named.strip(b"/")
-    if named.startswith(b"./"):
-        named = named[2:]
-    return _closest(named, listed) or _mentioned(line, listed)
+def _paths_in(line: bytes, source: bytes, listed: frozenset[bytes]) -> set[bytes]:
+    """The listed paths that a line may mean: one, where it can be told for sure; none, where nobody knows."""
+    named = [_relative(name, source) for name in _names_in(line)]
+    for name in named:
+        if name in listed:
+            return {name}
+    for name in named:
+        for meant in _finished(name):
+            if meant in listed:
+                return {meant}
+    cut = {path for name in named for path in _cut_short(name, listed)}
+    if cut:
+        return cut
+    # below a folder, or a path in the module, a name begins with that
+    below = {path for name in named for path in _tails(name) if path in listed}
+    return below or {path for path in (_above(name, listed) for name in named[:1]) if path is not None}
 
 
-def _mentioned(line: bytes, listed: frozenset[bytes]) -> bytes | None:
-    """The longest listed path that stands in the line at all, for names that look like the end of a quotation."""
-    return max((path for path in listed if path and _escape(path) in line), key=len, default=None)
+def _names_in(line: bytes) -> list[bytes]:
+    """What may be the name in a message, the longest first: a name can hold all that ends one."""
+    for begin, end in _AROUND:
+        found = begin.search(line)
+        if found:
+            if not end:
+                return [unescape(line[found.end() :])]
+            ends = [match.start() for match in re.finditer(re.escape(end), line) if match.start() >= found.end()]
+            return [unescape(line[found.end() : at]) for at in reversed(ends)]
+    return []
 
 
-def _escape(path: bytes) -> bytes:
-    """A path as rsync writes it in the C locale."""
-    path = _LOOKS_ESCAPED.sub(rb"\\#134", path)
-    return _UNPRINTABLE.sub(lambda match: b"\\#%03o" % match[0][0], path)
+def _relative(name: bytes, source: bytes) -> bytes:
+    if name == source:
+        return b""
+    if name.startswith(source + b"/"):
+        name = name[len(source) + 1 :]
+    name = name.strip(b"/")
+    return name[2:] if name.startswith(b"./") else name
 
 
-def _closest(named: bytes, listed: frozenset[bytes]) -> bytes | None:
-    """The listed path that a message means: itself, its temporary name on the target, or something below it."""
-    if named in listed:
-        return named
-    head, slash, tail = named.rpartition(b"/")
+def _finished(name: bytes) -> list[bytes]:
+    """The names that a temporary one may become; rsync's receiver.c, get_tmpname(), doubles no dot at the front."""
+    head, slash, tail = name.rpartition(b"/")
     temporary = _TEMPORARY.match(tail)
-    if temporary and head + slash + temporary[1] in listed:
-        return head + slash + temporary[1]
-    while named:
-        named = named.rpartition(b"/")[0]
-        if named and named in listed:
-            return named
+    return [head + slash + temporary[1], head + slash + b"." + temporary[1]] if temporary else []
+
+
+def _cut_short(name: bytes, listed: frozenset[bytes]) -> set[bytes]:
+    """The listed names that a temporary one may stand for whose end rsync has cut off: dots, or what was too long."""
+    starts = _finished(name)
+    for start in starts:
+        dots = {path for path in listed if path.startswith(start) and not path[len(start) :].strip(b".")}
+        if dots:
+            return dots
+    # cut to fit, with all bytes beyond ASCII before the cut: nothing may be left of it
+    head = name.rpartition(b"/")[0]
+    return {path for path in listed if path.rpartition(b"/")[0] == head and len(path) - len(head) > _LONG and starts}
+
+
+def _tails(name: bytes) -> list[bytes]:
+    found = []
+    for rest in (name, *_finished(name)):
+        while b"/" in rest:
+            rest = rest.partition(b"/")[2]
+            found.append(rest)
+    return found
+
+
+def _above(name: bytes, listed: frozenset[bytes]) -> bytes | None:
+    while name:
+        name = name.rpartition(b"/")[0]
+        if name and name in listed:
+            return name
     return None
