@@ -25,7 +25,7 @@ class ChoiceError(Exception):
 
 def free_ports(count: int) -> list[int]:
     """Ports of the loopback interface on which nobody listens."""
-    found = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    found = [socket.create_server(("127.0.0.1", 0)) for _number in range(count)]
     ports = [server.getsockname()[1] for server in found]
     for server in found:
         server.close()

@@ -9,6 +9,7 @@ import difflib
 from typing import Any, Optional
 
 LIVE = "live"
+HELD = "held"  # until somebody releases the mirror: waiting does not help
 
 
 def select(status: dict[str, Any], names: Optional[list[str]]) -> list[dict[str, Any]]:
@@ -64,6 +65,19 @@ def lagging(mirror: dict[str, Any]) -> list[str]:
     ]
     if not texts and mirror.get("state") != LIVE:
         texts.append(f"mirror {name} is {_state(mirror)}")
+    return texts
+
+
+def held(mirrors: list[dict[str, Any]]) -> dict[tuple[str, str], str]:
+    """By mirror and target, one text for each target that is held: the reason, and the command that lets it go on."""
+    texts = {}
+    for mirror in mirrors:
+        release = f"lockstep release {mirror.get('name')}"
+        for target in mirror.get("targets") or []:
+            if target.get("state") == HELD:
+                text = f"mirror {mirror.get('name')} on {target.get('name')} is {_state(target)}"
+                mend = "" if release in text else f"; mend that, or accept it with: {release}"
+                texts[str(mirror.get("name")), str(target.get("name"))] = text + mend
     return texts
 
 

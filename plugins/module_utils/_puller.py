@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import time
 from typing import IO, Optional
@@ -115,10 +114,7 @@ class Puller:
     def close(self) -> None:
         """End the process if it still runs, and forget what it fetched."""
         if self.ended_at is None:
-            # with the child that an asked rsync has, which would wait for the connection's timeout
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+            _rsync.kill(self._process)
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()

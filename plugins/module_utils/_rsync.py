@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 from typing import Optional
 
@@ -36,6 +38,17 @@ class RsyncError(Exception):
 def environment() -> dict[str, str]:
     """rsync's environment: nothing of ours (RSYNC_PASSWORD, RSYNC_RSH...), and messages that can be read."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End an rsync that was started as a session of its own, whatever it is doing, and wait until it has ended.
+
+    An rsync that fetches is two processes. The second one waits for a signal of the first to end (rsync's main.c,
+    do_recv), so that without the first it would wait, with its connection, until the daemon's timeout.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def check_version(program: str) -> str:
@@ -141,18 +154,21 @@ def remove(program: str, endpoint: Endpoint, path: str, empty: str) -> None:
 
 
 def _finish(command: list[str], names: bytes) -> None:
-    try:
-        done = subprocess.run(  # nosec
-            command,
-            input=names,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=CONNECT_SECONDS + IDLE_SECONDS,
-            start_new_session=True,  # no terminal on which rsync could ask for a password
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise RsyncError(f"no answer within {error.timeout:.0f} s") from error
-    if done.returncode:
-        raise RsyncError(failure(done.returncode, done.stderr))
+    seconds = CONNECT_SECONDS + IDLE_SECONDS
+    with subprocess.Popen(  # nosec
+        command,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # no terminal on which rsync could ask for a password
+    ) as process:
+        try:
+            stderr = process.communicate(names, timeout=seconds)[1]
+        except subprocess.TimeoutExpired as error:
+            raise RsyncError(f"no answer within {seconds} s") from error
+        finally:
+            if process.returncode is None:
+                kill(process)
+    if process.returncode:
+        raise RsyncError(failure(process.returncode, stderr))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional, TypeVar
 
@@ -104,8 +104,10 @@ class Verification:
                 self._clear_away()
             finally:
                 for reader in self._readers:
+                    reader.stop()
+                self._pool.shutdown()  # so that nobody starts another rsync when they are ended
+                for reader in self._readers:
                     reader.close()
-                self._pool.shutdown()
         if self._interrupted:
             left = [str(record.cleanup["reason"]) for record in self.records if not record.cleanup["ok"]]
             raise Interrupted(f"was told to end early; {'; '.join(left) or 'what had been made was removed'}")
@@ -214,8 +216,10 @@ class Verification:
         return {"ok": False, "by": "verification", "reason": waited}
 
     def _each(self, numbers: list[int], work: Callable[[Reader], T]) -> list[T]:
-        """Do it for these targets at the same time."""
-        return list(self._pool.map(work, [self._readers[number] for number in numbers]))
+        """Do it for these targets at the same time. Where one fails, the others have ended all the same."""
+        futures = [self._pool.submit(work, self._readers[number]) for number in numbers]
+        wait(futures)
+        return [future.result() for future in futures]
 
 
 def _milliseconds(seconds: Optional[float]) -> Optional[float]:

@@ -38,6 +38,8 @@ options:
     description:
       - V(answer) waits until the watcher answers.
       - V(live) waits until every mirror looked at is live on every target as well.
+      - With V(live), a target that has been held for 3 seconds without a break ends the waiting with an error, as it
+        stays so until somebody mends the source or releases the mirror.
       - Without it the module asks once, unless O(config_sha256) is given.
     type: str
     choices: [answer, live]
@@ -141,6 +143,8 @@ from ansible_collections.lockstep.realtime.plugins.module_utils import _in_step,
 # Between two questions, seconds: soon at first, as a reload takes milliseconds, rarer later on.
 SHORTEST = 0.05
 LONGEST = 1.0
+# A target that is held so long, in seconds, is waited for no more; one may be for a moment, as a source is looked at.
+HELD_SECONDS = 3.0
 
 
 def ask(params: dict[str, Any]) -> dict[str, Any]:
@@ -170,6 +174,7 @@ def run(module: AnsibleModule) -> None:
     waiting = bool(params["wait_for"] or params["config_sha256"])
     deadline = time.monotonic() + (params["timeout"] if waiting else 0)
     pause = SHORTEST
+    held_since: dict[tuple[str, str], float] = {}
     while True:
         answer: dict[str, Any] = {"running": False}
         try:
@@ -189,7 +194,13 @@ def run(module: AnsibleModule) -> None:
             }
         if not reasons:
             module.exit_json(**answer)
-        left = deadline - time.monotonic()
+        now = time.monotonic()
+        held = _in_step.held(mirrors) if answer["running"] and params["wait_for"] == "live" else {}
+        held_since = {target: held_since.get(target, now) for target in held}
+        lasting = [text for target, text in held.items() if now - held_since[target] >= HELD_SECONDS]
+        if lasting:
+            module.fail_json(msg="; ".join(lasting), **answer)
+        left = deadline - now
         if left <= 0:
             waited = f"after {params['timeout']:g} s: " if waiting else ""
             module.fail_json(msg=waited + "; ".join(reasons), **answer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import re
 import shutil
 import subprocess
@@ -21,7 +20,7 @@ from playing import changed_in
 from polling import wait_for
 
 NOBODY = 65534
-WHO = ["root", "nobody"] if os.geteuid() == 0 else [pwd.getpwuid(os.geteuid()).pw_name]
+WHO = ["root", "nobody"] if os.geteuid() == 0 else [f"user {os.geteuid()}"]
 HOSTS = ("demo_nfs", "demo_backup")
 
 

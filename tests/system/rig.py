@@ -93,18 +93,12 @@ class Daemon:
         )
         wait_for(self._answers, 10, "the rsync daemon does not answer")
 
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(10)
-            self._process = None
-
     def kill(self) -> None:
         """As a power cut does it to the whole host: the daemon and every transfer, at once."""
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(10)
-        self._process = None
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(10)
+            self._process = None
 
     def freeze(self, frozen: bool = True) -> None:
         """Its processes keep their connections and do nothing (SIGSTOP), until told to go on."""

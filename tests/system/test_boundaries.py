@@ -12,15 +12,7 @@ from conftest import Rig
 from rig import PASSWORD, processes
 from trees import survey
 
-FORBIDDEN = [
-    "--inplace",
-    "--ignore-errors",
-    "--append",
-    "--partial",
-    "--delete-excluded",
-    "--remove-source-files",
-    "-L",
-]
+FORBIDDEN = "--inplace --ignore-errors --append --partial --delete-excluded --remove-source-files -L".split()
 
 
 def test_nothing_beside_the_mirrors_path_in_the_module_is_touched(rig: Rig, tmp_path: Path) -> None:
@@ -33,9 +25,8 @@ def test_nothing_beside_the_mirrors_path_in_the_module_is_touched(rig: Rig, tmp_
     outside.mkdir()
     (tmp_path / "aside").mkdir()
     (tmp_path / "aside" / "f").write_text("x")
-    before = {
-        path: survey(os.fsencode(path)) for path in (rig.target / "theirs", rig.target / "mine2", tmp_path / "aside")
-    }
+    others = (rig.target / "theirs", rig.target / "mine2", tmp_path / "aside")
+    before = {path: survey(os.fsencode(path)) for path in others}
     top = (rig.target.stat().st_mode, rig.target.stat().st_mtime_ns)
     rig.watcher.mirrors[0]["targets"][0]["url"] = rig.daemon.url(path="/mine")
     rig.target = mine

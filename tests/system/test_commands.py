@@ -111,7 +111,7 @@ def test_commands_without_a_service_say_so(rig: Rig) -> None:
 
 
 def test_a_daemon_with_a_pid_file(rig: Rig) -> None:
-    """C12, C18: it returns when it is ready; a second one is refused; it ends on SIGTERM and takes its pid file along."""
+    """C12, C18: it returns when it is ready; a second one is refused; on SIGTERM it takes its pid file along."""
     pid_file = rig.watcher.folder / "lockstep.pid"
     words = ["run", "--config", str(rig.watcher.config), "--daemon", "--pid-file", str(pid_file)]
     words += ["--log-file", str(rig.watcher.log)]

@@ -1,4 +1,4 @@
-"""What changes while the watcher is down arrives after the start (C23), and a kill at any moment loses nothing (C12)."""
+"""What changes while the watcher is down arrives after the start (C23); a kill at any moment loses nothing (C12)."""
 
 from __future__ import annotations
 

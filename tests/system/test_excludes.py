@@ -92,6 +92,25 @@ def test_what_is_excluded_stays_on_the_target_when_its_directory_goes(rig: Rig) 
     assert not rig.watcher.target()["problems"]
 
 
+def test_what_is_excluded_stays_when_its_directory_is_replaced(rig: Rig) -> None:
+    """C5: so the replacement cannot arrive, and says so, until somebody has moved it away."""
+    _fill(rig.source)
+    rig.start(exclude=EXCLUDE)
+    rig.equal(*LEFT_OUT)
+    theirs = rig.target / "d" / "cache" / "theirs"
+    theirs.parent.mkdir()
+    theirs.write_text("not ours")
+    shutil.rmtree(rig.source / "d")
+    (rig.source / "d").write_text("a file")
+    assert "in its way" in rig.watcher.wait_state("behind")["reason"]
+    (rig.source / "beside").write_text("x")
+    wait_for((rig.target / "beside").exists, 10, rig.log)
+    assert theirs.read_text() == "not ours"
+    shutil.rmtree(theirs.parent)
+    rig.equal(*LEFT_OUT)
+    assert not rig.watcher.target()["problems"]
+
+
 def test_what_is_excluded_stays_on_the_target_in_a_reconcile(rig: Rig) -> None:
     """C5: also where its directory is gone from the source, and what is not ours to delete is no problem for ever."""
     _fill(rig.source)

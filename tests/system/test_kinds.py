@@ -14,7 +14,7 @@ import pytest
 from conftest import Rig, assembled
 from rig import wait_for
 
-Change = Callable[[Path], None]
+Change = Callable[[Path], object]
 
 
 def _text(path: Path, text: str = "text") -> Path:
@@ -63,53 +63,53 @@ def _sparse(path: Path) -> None:
 
 CHANGES: dict[str, tuple[Change, Change]] = {
     "created": (lambda d: None, lambda d: (d / "f").touch()),
-    "written and closed": (lambda d: None, lambda d: _text(d / "f") and None),
-    "written again": (lambda d: _text(d / "f") and None, lambda d: _text(d / "f", "other") and None),
-    "appended": (lambda d: _text(d / "f") and None, lambda d: _append(d / "f")),
-    "truncated": (lambda d: _text(d / "f") and None, lambda d: os.truncate(d / "f", 2)),
-    "grown by truncate": (lambda d: _text(d / "f") and None, lambda d: os.truncate(d / "f", 9000)),
-    "mode of a file": (lambda d: _text(d / "f") and None, lambda d: (d / "f").chmod(0o4711)),
+    "written and closed": (lambda d: None, lambda d: _text(d / "f")),
+    "written again": (lambda d: _text(d / "f"), lambda d: _text(d / "f", "other")),
+    "appended": (lambda d: _text(d / "f"), lambda d: _append(d / "f")),
+    "truncated": (lambda d: _text(d / "f"), lambda d: os.truncate(d / "f", 2)),
+    "grown by truncate": (lambda d: _text(d / "f"), lambda d: os.truncate(d / "f", 9000)),
+    "mode of a file": (lambda d: _text(d / "f"), lambda d: (d / "f").chmod(0o4711)),
     "mode of a directory": (lambda d: (d / "e").mkdir(), lambda d: (d / "e").chmod(0o2701)),
-    "times of a file": (lambda d: _text(d / "f") and None, lambda d: os.utime(d / "f", ns=(1, 10**18 + 1))),
+    "times of a file": (lambda d: _text(d / "f"), lambda d: os.utime(d / "f", ns=(1, 10**18 + 1))),
     "times of a directory": (lambda d: (d / "e").mkdir(), lambda d: os.utime(d / "e", ns=(1, 10**18 + 1))),
-    "file renamed": (lambda d: _text(d / "f") and None, lambda d: (d / "f").rename(d / "g") and None),
+    "file renamed": (lambda d: _text(d / "f"), lambda d: (d / "f").rename(d / "g")),
     "file renamed over another": (
-        lambda d: (_text(d / "f"), _text(d / "g", "old")) and None,
-        lambda d: (d / "f").rename(d / "g") and None,
+        lambda d: (_text(d / "f"), _text(d / "g", "old")),
+        lambda d: (d / "f").rename(d / "g"),
     ),
     "file moved to another directory": (
-        lambda d: (_text(d / "f"), (d / "e").mkdir()) and None,
-        lambda d: (d / "f").rename(d / "e" / "f") and None,
+        lambda d: (_text(d / "f"), (d / "e").mkdir()),
+        lambda d: (d / "f").rename(d / "e" / "f"),
     ),
-    "directory renamed": (lambda d: _tree(d / "e") and None, lambda d: (d / "e").rename(d / "h") and None),
+    "directory renamed": (lambda d: _tree(d / "e"), lambda d: (d / "e").rename(d / "h")),
     "directory moved into another": (
-        lambda d: (_tree(d / "e"), (d / "h").mkdir()) and None,
-        lambda d: (d / "e").rename(d / "h" / "e") and None,
+        lambda d: (_tree(d / "e"), (d / "h").mkdir()),
+        lambda d: (d / "e").rename(d / "h" / "e"),
     ),
     "directory renamed over an empty one": (
-        lambda d: (_tree(d / "e"), (d / "h").mkdir()) and None,
-        lambda d: (d / "e").rename(d / "h") and None,
+        lambda d: (_tree(d / "e"), (d / "h").mkdir()),
+        lambda d: (d / "e").rename(d / "h"),
     ),
-    "file deleted": (lambda d: _text(d / "f") and None, lambda d: (d / "f").unlink()),
+    "file deleted": (lambda d: _text(d / "f"), lambda d: (d / "f").unlink()),
     "empty directory deleted": (lambda d: (d / "e").mkdir(), lambda d: (d / "e").rmdir()),
-    "tree deleted": (lambda d: _tree(d / "e") and None, lambda d: shutil.rmtree(d / "e")),
+    "tree deleted": (lambda d: _tree(d / "e"), lambda d: shutil.rmtree(d / "e")),
     "empty directories": (lambda d: None, lambda d: (d / "a" / "b" / "c").mkdir(parents=True)),
     "dangling link": (lambda d: None, lambda d: (d / "l").symlink_to("nowhere/at all")),
     "absolute link": (lambda d: None, lambda d: (d / "l").symlink_to("/etc/passwd")),
     "link out of the tree": (lambda d: None, lambda d: (d / "l").symlink_to("../../../..")),
     "link changed": (
         lambda d: (d / "l").symlink_to("one"),
-        lambda d: ((d / "m").symlink_to("two"), (d / "m").rename(d / "l")) and None,
+        lambda d: ((d / "m").symlink_to("two"), (d / "m").rename(d / "l")),
     ),
     "link to a directory": (lambda d: (d / "e").mkdir(), lambda d: (d / "l").symlink_to("e")),
-    "hard link": (lambda d: _text(d / "f") and None, lambda d: os.link(d / "f", d / "g")),
+    "hard link": (lambda d: _text(d / "f"), lambda d: os.link(d / "f", d / "g")),
     "hard link over another": (
-        lambda d: (_text(d / "f"), _text(d / "g", "gone")) and None,
-        lambda d: (os.link(d / "f", d / "h"), (d / "h").rename(d / "g")) and None,
+        lambda d: (_text(d / "f"), _text(d / "g", "gone")),
+        lambda d: (os.link(d / "f", d / "h"), (d / "h").rename(d / "g")),
     ),
     "FIFO": (lambda d: None, lambda d: os.mkfifo(d / "p", 0o640)),
     "sparse file": (lambda d: None, lambda d: _sparse(d / "s")),
-    "hole punched by a rewrite": (lambda d: _text(d / "s", "x" * 100_000) and None, lambda d: _sparse(d / "s")),
+    "hole punched by a rewrite": (lambda d: _text(d / "s", "x" * 100_000), lambda d: _sparse(d / "s")),
     "unreadable for all but its owner": (lambda d: None, lambda d: _text(d / "f").chmod(0o400)),
 }
 

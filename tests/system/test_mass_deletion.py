@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from pathlib import Path
@@ -179,4 +178,6 @@ def test_delete_false_never_deletes(rig: Rig) -> None:
     rig.watcher.start()
     rig.passed()
     assert _count(rig.target / "d") == 5
-    assert os.listdir(rig.source)
+    (rig.source / "d").write_text("a file")
+    assert "in its way" in rig.watcher.wait_state("behind")["reason"]
+    assert _count(rig.target / "d") == 5

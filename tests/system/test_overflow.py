@@ -29,7 +29,7 @@ def _small_queue(size: int = 1000) -> Iterator[int]:
 
 
 def test_an_overflow_loses_nothing(rig: Rig) -> None:
-    """C13: also what was rewritten with size and time as before, and new directories in which nothing is watched yet."""
+    """C13: also what was rewritten with size and time as before, and directories that are not watched yet."""
     for number in range(20):
         (rig.source / f"same{number}").write_text("AAAA")
     with _small_queue() as size:

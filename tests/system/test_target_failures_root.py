@@ -1,4 +1,4 @@
-"""One name that the target refuses is a problem of its own (C11, C16); as root, on mount points that nobody can move."""
+"""One name that the target refuses is a problem of its own (C11, C16); by mount points, which nobody can move."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def test_a_file_where_a_directory_was_is_sent_in_its_place() -> None:
     changes = noted((b"d/f", GONE))
     found = plan(changes, {b"d": "file"})
     assert (found.batches, found.settled) == ([], [b"d/f"])
-    assert changes.paths[b"d"].flags == CONTENT
+    assert changes.paths[b"d"].flags == CONTENT | DIRECTORY_GONE  # what it deletes is to be asked about
     assert changes.paths[b"d"].since == 0.0
 
 
@@ -373,7 +373,7 @@ def test_nothing_is_lost_and_nothing_crosses(
         structure=elsewhere.__contains__, max_names=max_names,
     )  # fmt: skip
     no_two_conflict(under_way + found.batches)
-    assert all(batch.lane in free for batch in found.batches if not batch.bulk)
+    assert all(batch.lane in free for batch in found.batches if not (batch.bulk or batch.replaces))
     assert sum(batch.bulk for batch in found.batches) <= bulk_slots
     for batch in found.batches:
         assert batch.items

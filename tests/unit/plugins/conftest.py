@@ -100,13 +100,13 @@ def daemons(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
         return daemon
 
     yield start
+    # nobody may leave a client behind
+    deadline = time.monotonic() + 5
+    while (left := [client for daemon in started for client in clients_of(daemon)]) and time.monotonic() < deadline:
+        time.sleep(0.01)
     for daemon in started:
-        # nobody may leave a client behind
-        deadline = time.monotonic() + 5
-        while clients := clients_of(daemon):
-            assert time.monotonic() < deadline, clients
-            time.sleep(0.01)
         daemon.stop()
+    assert not left
 
 
 def clients_of(daemon: Daemon) -> list[str]:

@@ -1,8 +1,9 @@
-"""The small programs that roles run on a host: who has the port, whose pid file, which limits."""
+"""The small programs that roles run on a host: what is there, whose pid file, which limits."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import pathlib
 import socket
@@ -21,27 +22,106 @@ def load(role, name):
     return module
 
 
-listener = load("rsync_daemon", "listener")
+survey = load("rsync_daemon", "survey")
 daemon_process = load("rsync_daemon", "daemon_process")
 set_limits = load("inotify_limits", "set_limits")
+
+
+MARKER = "# This file is kept by a role."
+
+
+@pytest.fixture
+def look(tmp_path):
+    """Looks at a host that has nothing yet, but for what is given."""
+
+    def run(**given):
+        nothing = {name: str(tmp_path / name) for name in ("config", "program")}
+        order = {**nothing, "marker": MARKER, "address": "127.0.0.1", "port": 0, "group": "root", "unit": ""}
+        return survey.survey({**order, "folders": [], "modules": [], "owner": [], **given})
+
+    return run
+
+
+def test_a_fresh_host_has_nothing(look, tmp_path):
+    assert look(group="nobody-has-it", unit="nobody-has.service", folders=[str(tmp_path / "etc")]) == {
+        "config": {"exists": False, "ours": False, "says": False},
+        "program": False,
+        "version_text": "",
+        "port_problem": None,
+        "group": False,
+        "unit": False,
+        "folders_missing": [str(tmp_path / "etc")],
+        "modules": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "ours", "says"),
+    [
+        (f"{MARKER}\nuid = root\n", True, True),
+        ("# an example:\n  # [data]\n\n", False, False),
+        ("# mine\n  [data]\n", False, True),
+        ("", False, False),
+        ("\udcff = 1\n", False, True),
+    ],
+)
+def test_whose_configuration_is_there_and_whether_it_says_anything(look, tmp_path, text, ours, says):
+    (tmp_path / "config").write_text(text, errors="surrogateescape")
+    assert look()["config"] == {"exists": True, "ours": ours, "says": says}
+
+
+def test_a_configuration_that_cannot_be_read_is_an_error(look, tmp_path):
+    with pytest.raises(OSError, match="Is a directory"):
+        look(config=str(tmp_path))
+
+
+def test_the_program_tells_its_version_or_why_it_does_not_run(look, tmp_path):
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\necho 'rsync  version 3.2.7' $1\n")
+    assert look()["version_text"] == "Permission denied"
+    program.chmod(0o755)
+    assert look()["version_text"] == "rsync  version 3.2.7 --version\n"
+
+
+def test_directories_are_missing_or_right_or_need_another_owner(look, tmp_path):
+    there, file = tmp_path / "there", tmp_path / "file"
+    there.mkdir()
+    file.write_text("")
+    paths = [str(there), str(file), str(tmp_path / "none")]
+    mine = [there.owner(), there.group()]
+    assert look(modules=paths)["modules"] == dict(zip(paths, ("right", "other", "missing")))
+    assert look(modules=paths, owner=mine)["modules"] == dict(zip(paths, ("right", "other", "missing")))
+    assert look(modules=paths, owner=[mine[0], "another"])["modules"][str(there)] == "other"
+
+
+def test_what_it_prints_is_one_line_of_json(look, tmp_path):
+    given = {"config": str(tmp_path / "config"), "program": sys.executable, "marker": MARKER, "address": "", "port": 0}
+    given.update(group="root", unit="", folders=[], modules=["/a b\n'\""], owner=["root", "root"])
+    argv = [sys.executable, str(ROLES / "rsync_daemon/files/survey.py"), json.dumps(given)]
+    done = subprocess.run(argv, check=True, capture_output=True, text=True)
+    assert len(done.stdout.splitlines()) == 1
+    assert json.loads(done.stdout)["modules"] == {"/a b\n'\"": "missing"}
+    given["config"] = str(tmp_path)
+    done = subprocess.run([*argv[:2], json.dumps(given)], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, f"{tmp_path}: Is a directory\n")
 
 
 def test_a_port_that_nobody_has_is_free():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert listener.problem("127.0.0.1", port, "/etc/rsyncd.conf") is None
+    assert survey.port_problem("127.0.0.1", port, "/etc/rsyncd.conf") is None
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", ""])
 def test_a_taken_port_names_the_process_that_has_it(address):
     with socket.create_server(("127.0.0.1", 0)) as server:
-        said = listener.problem(address, server.getsockname()[1], "/etc/rsyncd.conf")
+        said = survey.port_problem(address, server.getsockname()[1], "/etc/rsyncd.conf")
     assert f"(process {os.getpid()})" in said
     assert "set rsync_daemon_port" in said
 
 
 def test_an_address_of_another_host_is_named():
-    assert "192.0.2.1 is no address of this host" in listener.problem("192.0.2.1", 8730, "/etc/rsyncd.conf")
+    assert "192.0.2.1 is no address of this host" in survey.port_problem("192.0.2.1", 8730, "/etc/rsyncd.conf")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +136,7 @@ def test_an_address_of_another_host_is_named():
     ],
 )
 def test_only_the_daemon_of_the_same_configuration_may_have_the_port(argv, ours):
-    assert listener.is_daemon_of(argv, "/etc/rsyncd.conf") is ours
+    assert survey.is_daemon_of(argv, "/etc/rsyncd.conf") is ours
 
 
 @pytest.mark.parametrize("text", ["", "no number", "999999999", None])

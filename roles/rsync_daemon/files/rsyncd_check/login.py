@@ -93,7 +93,7 @@ def _try(rsync: str, login: Login, address: tuple[str, int], through: Optional[s
 
 def _login(users: str, secrets: str, module: str) -> Login:
     rules = [rule.partition(":") for rule in re.split(r"[\s,]+", users)]
-    user = next((name for name, _, access in rules if access != "deny"), "")
+    user = next((name for name, _colon, access in rules if access != "deny"), "")
     with open(secrets, "rb") as stream:
         for line in stream.read().splitlines():
             name, colon, password = line.partition(b":")

@@ -49,6 +49,7 @@ class Batch:
     lane: Lane
     bulk: bool = False
     backlog: bool = False  # found by a reconcile, not by an event
+    replaces: bool = False  # what stands at its one name now stood as a directory before: that goes with all below it
     items: dict[bytes, Change] = field(default_factory=dict)
     listed: dict[bytes, bool] = field(default_factory=dict)
     above: set[bytes] = field(default_factory=set)  # every directory above what is listed
@@ -119,6 +120,7 @@ class Planner:
         self._look = look
         self._before = list(under_way)
         self._active = list(self._before)
+        self._may_replace = not any(batch.replaces for batch in self._before)
         self._free = free
         self._bulk_slots = bulk_slots
         self._delete = delete
@@ -146,7 +148,7 @@ class Planner:
         for path in self._taken:
             self._changes.paths.pop(path, None)
         for path, since in self._replaced.items():
-            self._changes.note(path, CONTENT, since)
+            self._changes.note(path, CONTENT | DIRECTORY_GONE, since)
         return self._plan
 
     # ------------------------------------------------------------------ one change
@@ -178,14 +180,17 @@ class Planner:
                     lane if path else Lane.ROOT, path, change, 0, whole=change.flags != ATTRIBUTES and path != b""
                 )
         elif change.flags & SUBTREE:  # no directory any more: itself is all there is
-            change.flags = change.flags & ~SUBTREE | CONTENT
+            change.flags = change.flags & ~SUBTREE | CONTENT | DIRECTORY_GONE
             self._place_file(path, change, status)
         else:
             self._place_file(path, change, status)
 
     def _place_file(self, path: bytes, change: Change, status: os.stat_result) -> None:
+        if change.flags & DIRECTORY_GONE:
+            self._put_replacing(path, change)
+            return
         lane = Lane.CONTENT if change.flags & CONTENT else Lane.REST
-        if change.flags & (GONE | DIRECTORY_GONE):
+        if change.flags & GONE:
             lane = Lane.CONTENT  # gone and here again: another one
         if stat.S_ISREG(status.st_mode) and status.st_size >= BULK:
             self._put_bulk(lane, path, change)
@@ -262,16 +267,22 @@ class Planner:
         self._begin(batch)
 
     def _put_bulk(self, lane: Lane, path: bytes, change: Change) -> None:
-        if self._bulk_slots <= 0 or any(self._has_structure(above) for above in ancestors(path)):
-            return
-        batch = Batch(lane, bulk=True)
-        if self._blocked(path, batch):
-            return
+        if self._bulk_slots > 0 and self._put_alone(Batch(lane, bulk=True), path, change):
+            self._bulk_slots -= 1
+
+    def _put_replacing(self, path: bytes, change: Change) -> None:
+        """One at a time, and by itself: what it deletes is asked about before it goes."""
+        if self._may_replace and self._put_alone(Batch(Lane.CONTENT, replaces=True), path, change):
+            self._may_replace = False
+
+    def _put_alone(self, batch: Batch, path: bytes, change: Change) -> bool:
+        if any(self._has_structure(above) for above in ancestors(path)) or self._blocked(path, batch):
+            return False
         self._taken.add(path)
         batch.take(path, change)
-        self._bulk_slots -= 1
         self._plan.batches.append(batch)
         self._active.append(batch)
+        return True
 
     def _begin(self, batch: Batch) -> None:
         if batch.lane not in self._open:
@@ -314,12 +325,14 @@ class Planner:
         """Writing into a directory changes its time on the target, so each one is sent along and set right at the end.
 
         Not the source itself, which has a lane of its own; not with REMOVE, which deletes what it does not find (were
-        the source unmounted just now, that would be the parent); and not with bulk, which may take for hours.
+        the source unmounted just now, that would be the parent); and not with what goes alone, which may take for
+        hours, or be held.
         """
         for parent in batch.parents:
             if parent in batch.listed:
                 continue
-            if not parent or batch.bulk or batch.lane is Lane.REMOVE or self._blocked(parent, batch, whole=False):
+            alone = batch.bulk or batch.replaces or batch.lane is Lane.REMOVE
+            if not parent or alone or self._blocked(parent, batch, whole=False):
                 batch.stale.add(parent)
                 continue
             change = self._changes.paths.get(parent)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Optional
 
-from lockstep.changes import CONTENT, GONE, PERMITTED, SUBTREE, SUSPECT, Change
+from lockstep.changes import CONTENT, DIRECTORY_GONE, GONE, PERMITTED, SUBTREE, SUSPECT, Change
 from lockstep.comparison import Comparison, Scope, Totals
 from lockstep.recent import changed_since
 from lockstep.transfer.outcome import judge, reason
@@ -38,6 +38,7 @@ class Reconcile:
         self._feeding: Optional[Comparison] = None
         self._differences: Optional[Iterator[Optional[tuple[bytes, int]]]] = None
         self._deletions = PERMITTED
+        self._deleted = b""  # the last deletion that was handed over
         self._held = (0, 0)  # deletions that are held, of how many entries
         self._compared: dict[bytes, Change] = {}
         self.totals = Totals()
@@ -156,7 +157,7 @@ class Reconcile:
             self.totals = comparison.totals
             self.entries = self.totals.target
         self._deletions = self._permit(comparison.totals, whole)
-        self.state = "sending"
+        self.state, self._deleted = "sending", b""
         self._feeding = comparison
         self.known = comparison.count()
         excluded = source.filters.excluded
@@ -192,8 +193,12 @@ class Reconcile:
                 break
             path, flags = item
             self.handed += 1
-            if flags & GONE and not self._deletions:
-                held[path] = Change(GONE, since)
+            if self._deleted.startswith(path + b"/"):  # rsync tells what is below a directory right before itself
+                flags |= DIRECTORY_GONE | (flags & GONE or self._deletions)
+            if flags & GONE:
+                self._deleted = path
+            if flags & (GONE | DIRECTORY_GONE) and not self._deletions:
+                held[path] = Change(flags & ~PERMITTED, since)
             else:
                 target.backlog.note(path, flags, since)
         if held:

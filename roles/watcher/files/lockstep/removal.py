@@ -1,4 +1,4 @@
-"""Before a directory is deleted on a target: how much would go, and is anything below it not ours to delete?
+"""Before a directory is deleted or replaced on a target: how much would go, and is all below it ours to delete?
 
 A name that was a directory can stand for a million files, and for files that the mirror excludes.  The target is asked
 by rsync's own dry run; plain names of files need no question.
@@ -41,7 +41,7 @@ def deletable(found: Iterable[bytes], tops: Iterable[bytes], hidden: Callable[[b
 
 
 class RemovalQuestion:
-    """One dry run of a REMOVE batch under way; then `count` and, where something is spared, `instead`."""
+    """One dry run of a batch that deletes under way; then `count` and, where something is spared, `instead`."""
 
     def __init__(
         self,

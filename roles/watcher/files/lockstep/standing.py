@@ -106,6 +106,11 @@ class Standing:
             for path in paths:
                 self.problems.pop(path, None)
 
+    def settle_below(self, tops: Iterable[bytes]) -> None:
+        """Nothing is left below these."""
+        for top in tops:
+            self.settle([path for path in self.problems if path.startswith(top + b"/")])
+
     def problems_due(self, now: float) -> list[tuple[bytes, Change]]:
         """The refused paths that are to be tried again now; each is told once."""
         due = []

@@ -7,13 +7,15 @@ days never delays a change of now.  A failure of the target concerns this target
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
+import stat
 import time
 from collections.abc import Mapping
 from typing import Callable, Optional, Protocol
 
-from lockstep.changes import ATTRIBUTES, GONE, PERMITTED, Change, Changes
+from lockstep.changes import ATTRIBUTES, DIRECTORY_GONE, GONE, PERMITTED, Change, Changes, parent_of
 from lockstep.config import Mirror, Target
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
@@ -76,6 +78,10 @@ class TargetSync:
     # ------------------------------------------------------------------ what changed
 
     def note(self, path: bytes, flags: int, since: float) -> None:
+        held = self.standing.parked.get(path)
+        if held is not None and not self._is_back(path, held):
+            held.flags |= flags  # sending it would be the deletion that is held
+            return
         self.live.note(path, flags, since)
 
     def kick(self) -> None:
@@ -177,11 +183,14 @@ class TargetSync:
         if self.backlog.paths and not self._stopped and self._lanes():
             plan = self._plan(self.backlog, max_names=BACKLOG_NAMES, max_bytes=BACKLOG_BYTES)
             self._carry_out(plan, self.backlog, now)
+        reconciling = self.reconcile.whole_wanted
         self.reconcile.proceed()
+        if reconciling and not self.reconcile.whole_wanted:
+            self._on_state()
         self._pool.open()
 
     def _lanes(self) -> frozenset[Lane]:
-        taken = {batch.lane for batch in self._under_way if not batch.bulk}
+        taken = {batch.lane for batch in self._under_way if not (batch.bulk or batch.replaces)}
         return frozenset(lane for lane in Lane if lane not in taken)
 
     def _plan(self, changes: Changes, **limits: int) -> Plan:
@@ -204,7 +213,9 @@ class TargetSync:
             return os.lstat(root + b"/" + path if path else root)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except OSError:
+        except OSError as err:
+            if err.errno == errno.ENAMETOOLONG and self._look(parent_of(path)) is None:
+                return None  # the kernel looks at the length first
             # unreadable is not missing: rsync will say what is wrong with it
             return os.lstat(os.devnull)
 
@@ -219,7 +230,7 @@ class TargetSync:
                 continue
             self._under_way[batch] = None
             batch.backlog = origin is self.backlog
-            if batch.lane is Lane.REMOVE:
+            if batch.lane is Lane.REMOVE or batch.replaces:
                 self._remove(batch)
             else:
                 self._launch(batch)
@@ -268,6 +279,9 @@ class TargetSync:
             self.kick()
         elif self._stopped or not self.source.unchanged():
             self._return(batch)
+        elif batch.replaces and (question.instead is not None or (question.count and not self.source.config.delete)):
+            why = "a directory stands in its way on the target, and what is below that is not to be deleted"
+            self._confirm(batch, Outcome(Result.PARTIAL, refused=dict.fromkeys(batch.items, why)))
         else:
             if question.instead is not None:
                 batch.listed = dict.fromkeys(question.instead, True)
@@ -290,6 +304,10 @@ class TargetSync:
     def hold(self, items: Mapping[bytes, Change], count: int, of: int) -> None:
         """Keep back these deletions, `count` entries of `of` on the target."""
         now = time.monotonic()
+        for path, change in items.items():
+            for changes in (self.live, self.backlog):
+                if path in changes.paths and not self._is_back(path, change):
+                    change.flags |= changes.paths.pop(path).flags
         self.standing.park(items, count, of, now)
         self._on_state()
 
@@ -299,11 +317,17 @@ class TargetSync:
 
     def _look_at_parked(self) -> None:
         """Held deletions whose files are back are none any more."""
-        back = [path for path in self.standing.some_parked() if self._look(path) is not None]
+        parked = self.standing.parked
+        back = [path for path in self.standing.some_parked() if self._is_back(path, parked[path])]
         for path, change in self.standing.unpark(back):
             self.live.note(path, change.flags, change.since)
         if back:
             self.kick()
+
+    def _is_back(self, path: bytes, held: Change) -> bool:
+        """Does what was to be deleted stand there again?  Where a directory was, nothing else is that."""
+        status = self._look(path)
+        return status is not None and (stat.S_ISDIR(status.st_mode) or not held.flags & DIRECTORY_GONE)
 
     # ------------------------------------------------------------------ from the end of a process to what it means
 
@@ -326,6 +350,7 @@ class TargetSync:
         now = time.monotonic()
         self.standing.confirmed([*batch.items, *batch.covered], outcome.refused, now)
         if batch.lane is Lane.REMOVE:
+            self.standing.settle_below(path for path in batch.items if path not in outcome.refused)
             self._look_again(batch, now)
         for path in batch.stale:
             self.live.note(path, ATTRIBUTES, batch.oldest())

@@ -10,6 +10,7 @@ import http.server
 import json
 import socketserver
 import threading
+import time
 
 import pytest
 
@@ -120,6 +121,43 @@ def test_it_names_mirror_target_state_and_reason_when_the_time_is_over(module, w
     answer = module("sync_info", socket=watcher.path, wait_for="live", timeout=0.2)
     assert answer.msg == "after 0.2 s: mirror data on backup01/data is down (connection refused)"
     assert answer.data["in_step"] is False
+
+
+def held(status, reason):
+    other = copy.deepcopy(status)
+    other["mirrors"][0]["state"] = "held"
+    other["mirrors"][0]["targets"][0].update(state="held", reason=reason)
+    return other
+
+
+@pytest.mark.parametrize(
+    ("reason", "end"),
+    [
+        ("the source is not the one it was", "; mend that, or accept it with: lockstep release data"),
+        ("9 of 9 entries would be deleted; let them go with: lockstep release data", ""),
+    ],
+)
+def test_a_target_that_stays_held_is_not_waited_for_until_the_timeout(module, watcher, status, reason, end):
+    watcher.statuses = [held(status, reason)]
+    began = time.monotonic()
+    answer = module("sync_info", socket=watcher.path, wait_for="live", timeout=60)
+    assert 3 <= time.monotonic() - began < 20
+    assert answer.failed
+    assert answer.msg == f"mirror data on backup01/data is held ({reason}){end}"
+    assert answer.data["in_step"] is False
+
+
+def test_a_target_that_is_held_for_a_moment_is_waited_for(module, watcher, status):
+    watcher.statuses = [held(status, "not looked at yet"), behind(status), held(status, "again"), status]
+    assert not module("sync_info", socket=watcher.path, wait_for="live", timeout=20).failed
+
+
+def test_a_mirror_that_is_not_looked_at_may_be_held(module, watcher, status):
+    other = held(status, "the source is not the one it was")
+    other["mirrors"][1]["targets"][0]["state"] = "behind"
+    watcher.statuses = [other]
+    answer = module("sync_info", socket=watcher.path, mirror=["home"], wait_for="live", timeout=4)
+    assert answer.msg == "after 4 s: mirror home on backup01/data is behind"
 
 
 def test_it_waits_until_the_new_configuration_runs(module, watcher, status):

@@ -152,6 +152,8 @@ def _paths_in(line: bytes, source: bytes, listed: frozenset[bytes]) -> set[bytes
         return cut
     # below a folder, or a path in the module, a name begins with that
     below = {path for name in named for path in _tails(name) if path in listed}
+    # a directory that is not listed itself stands for what is listed in it
+    below = below or {path for name in named[:1] for path in listed if path.startswith(name + b"/")}
     return below or {path for path in (_above(name, listed) for name in named[:1]) if path is not None}
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The lockstep.realtime authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of watcher_package: packs the folder, so that the whole package travels in one round trip."""
+"""The controller's half of python_package: packs the folder, so that the whole package travels in one round trip."""
 
 from __future__ import annotations
 
@@ -48,21 +48,21 @@ class ActionModule(ActionBase):
             arguments["content"] = self._content(arguments.get("src"))
         result.update(
             self._execute_module(
-                module_name="lockstep.realtime.watcher_package", module_args=arguments, task_vars=task_vars
+                module_name="lockstep.realtime.python_package", module_args=arguments, task_vars=task_vars
             )
         )
         return result
 
     def _content(self, src):
         if not src:
-            raise AnsibleActionFail("watcher_package: src is missing: name the folder with the Python package")
+            raise AnsibleActionFail("python_package: src is missing: name the folder with the Python package")
         folder = self._find_needle("files", src)
         try:
             files = read_package(folder)
         except UnicodeDecodeError as error:
-            raise AnsibleActionFail(f"watcher_package: {folder}: a source is not UTF-8: {error}") from error
+            raise AnsibleActionFail(f"python_package: {folder}: a source is not UTF-8: {error}") from error
         except OSError as error:
-            raise AnsibleActionFail(f"watcher_package: {error.filename}: {error.strerror}") from error
+            raise AnsibleActionFail(f"python_package: {error.filename}: {error.strerror}") from error
         if "__init__.py" not in files:
-            raise AnsibleActionFail(f"watcher_package: {folder} is no Python package: it has no __init__.py")
+            raise AnsibleActionFail(f"python_package: {folder} is no Python package: it has no __init__.py")
         return pack(files)

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: watcher_package
-short_description: Install the watcher's Python package in one round trip
+module: python_package
+short_description: Install a Python package from the controller in one round trip
 version_added: 0.1.0
 author:
   - The lockstep.realtime authors (@lockstep-realtime)
@@ -56,12 +56,12 @@ attributes:
 
 EXAMPLES = r"""
 - name: The watcher's package is installed
-  lockstep.realtime.watcher_package:
+  lockstep.realtime.python_package:
     src: lockstep
     dest: /usr/local/lib/lockstep/lockstep
 
 - name: The watcher's package is gone
-  lockstep.realtime.watcher_package:
+  lockstep.realtime.python_package:
     dest: /usr/local/lib/lockstep/lockstep
     state: absent
 """
@@ -131,8 +131,8 @@ def digest(files):
 
 def source_of(compiled):
     """The source that a compiled file belongs to: a/__pycache__/b.cpython-311.pyc is a/b.py; None for other files."""
-    folder, _, name = compiled.rpartition("/")
-    parent, _, cache = folder.rpartition("/")
+    folder, name = os.path.split(compiled)
+    parent, cache = os.path.split(folder)
     if cache != "__pycache__" or not name.endswith(".pyc"):
         return None
     return (parent + "/" if parent else "") + name.split(".", 1)[0] + ".py"
@@ -185,7 +185,14 @@ class Package:
                     self.removed.append(prefix + folder)
             self.removed.extend(prefix + name for name in sorted(names) if not self._keeps_file(prefix + name))
 
+    def _behind_a_link(self, name):
+        """Whether a folder above it is a link, which goes, so that nothing found through it counts."""
+        parts = name.split("/")
+        return any(os.path.islink(self._path("/".join(parts[:depth]))) for depth in range(1, len(parts)))
+
     def _is_as_asked(self, name):
+        if self._behind_a_link(name):
+            return False
         path = self._path(name)
         try:
             now = os.lstat(path)
@@ -197,6 +204,8 @@ class Package:
             return False
 
     def _folder_is_as_asked(self, name):
+        if self._behind_a_link(name):
+            return False
         try:
             now = os.lstat(self._path(name))
         except (FileNotFoundError, NotADirectoryError):
@@ -206,7 +215,7 @@ class Package:
     def _keeps_folder(self, name):
         if os.path.islink(self._path(name)):
             return False
-        parent, _, last = name.rpartition("/")
+        parent, last = os.path.split(name)
         return name in self.folders or (last == "__pycache__" and parent in self.folders)
 
     def _keeps_file(self, name):
@@ -329,9 +338,9 @@ def main():
     try:
         module.exit_json(**run(module))
     except PackageError as error:
-        module.fail_json(msg=f"watcher_package: {error}")
+        module.fail_json(msg=f"python_package: {error}")
     except OSError as error:
-        module.fail_json(msg=f"watcher_package: {error.filename or module.params['dest']}: {error.strerror}")
+        module.fail_json(msg=f"python_package: {error.filename or module.params['dest']}: {error.strerror}")
 
 
 if __name__ == "__main__":

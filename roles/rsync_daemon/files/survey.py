@@ -1,4 +1,4 @@
-"""Whether an address and port are free for the daemon of a configuration, as JSON: {"problem": null or why not}.
+"""What is on the host of what the role makes, as JSON, in one round trip; see survey().
 
 Runs alone, before anything of the role is on the host. proc(5): /proc/net/tcp, /proc/PID/fd, /proc/PID/cmdline.
 """
@@ -7,15 +7,85 @@ from __future__ import annotations
 
 import errno
 import glob
+import grp
 import json
 import os
+import pwd
+import re
 import socket
+import stat
+import subprocess
 import sys
-from typing import Optional
+from typing import Any, Optional
+
+# systemd.unit(5), UNIT FILE LOAD PATH
+_UNITS = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
 
 
-def problem(address: str, port: int, config: str) -> Optional[str]:
-    """`address` "" is every address of the host; `config` is the configuration file of the daemon that may listen."""
+def survey(order: dict[str, Any]) -> dict[str, Any]:
+    """What is there. Raises OSError for a configuration that cannot be read.
+
+    `folders` are looked for, as is the file of `unit` (empty: no unit is needed). `modules` are directories that are to
+    belong to `owner`, a user and a group (empty: to anybody); each is "missing", "right", or neither ("other").
+    """
+    program = os.path.lexists(order["program"])
+    return {
+        "config": read_config(order["config"], order["marker"]),
+        "program": program,
+        "version_text": version_text(order["program"]) if program else "",
+        "port_problem": port_problem(order["address"], order["port"], order["config"]),
+        "group": _has_group(order["group"]),
+        "unit": not order["unit"] or any(os.path.exists(f"{top}/systemd/system/{order['unit']}") for top in _UNITS),
+        "folders_missing": [folder for folder in order["folders"] if not os.path.lexists(folder)],
+        "modules": {path: _state(path, order["owner"]) for path in order["modules"]},
+    }
+
+
+def read_config(path: str, marker: str) -> dict[str, bool]:
+    """Whether it `exists`, was written by the role (`ours`), and `says` anything that could be lost."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            text = stream.read()
+    except FileNotFoundError:
+        return {"exists": False, "ours": False, "says": False}
+    # one that only holds comments, as some distributions ship, says nothing
+    return {"exists": True, "ours": marker in text, "says": bool(re.search(r"^\s*[^#\s]", text, re.MULTILINE))}
+
+
+def version_text(program: str) -> str:
+    """What the program says to --version, or why it does not run."""
+    try:
+        done = subprocess.run([program, "--version"], check=False, stdin=subprocess.DEVNULL, capture_output=True)
+    except OSError as error:
+        return error.strerror or str(error)
+    return (done.stdout or done.stderr).decode("utf-8", "backslashreplace")
+
+
+def _has_group(name: str) -> bool:
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _state(path: str, owner: list[str]) -> str:
+    try:
+        now = os.stat(path)
+    except FileNotFoundError:
+        return "missing"
+    if not stat.S_ISDIR(now.st_mode):
+        return "other"
+    if not owner:
+        return "right"
+    try:
+        return "right" if [pwd.getpwuid(now.st_uid).pw_name, grp.getgrgid(now.st_gid).gr_name] == owner else "other"
+    except KeyError:
+        return "other"
+
+
+def port_problem(address: str, port: int, config: str) -> Optional[str]:
+    """Why the daemon of `config` cannot listen, or None; `address` "" is every address of the host."""
     try:
         if not _in_use(address, port):
             return None
@@ -94,4 +164,7 @@ def _name(pid: int) -> str:
 
 
 if __name__ == "__main__":
-    json.dump({"problem": problem(sys.argv[1], int(sys.argv[2]), sys.argv[3])}, sys.stdout)
+    try:
+        json.dump(survey(json.loads(sys.argv[1])), sys.stdout)
+    except OSError as failure:
+        sys.exit(f"{failure.filename}: {failure.strerror}")
