@@ -178,6 +178,11 @@ def test_delete_false_never_deletes(rig: Rig) -> None:
     rig.watcher.start()
     rig.passed()
     assert _count(rig.target / "d") == 5
-    (rig.source / "d").write_text("a file")
+    _fill(rig.source / "e", 5)
+    rig.become_equal(b"d")
+    rig.watcher.ask(command="pause", mirror="data")  # so that it is one change
+    shutil.rmtree(rig.source / "e")
+    (rig.source / "e").write_text("a file")
+    rig.watcher.ask(command="resume", mirror="data")
     assert "in its way" in rig.watcher.wait_state("behind")["reason"]
-    assert _count(rig.target / "d") == 5
+    assert _count(rig.target / "e") == 5

@@ -50,6 +50,8 @@ _TEXTS: Sequence[tuple[bytes, str]] = (
     (b"max connections", "the daemon's max connections are all in use: raise rsync_daemon_max_connections"),
     (b"access denied", "the daemon does not let this host in: see hosts allow in rsyncd.conf"),
     (b"Connection refused", "nothing listens at the target's port: is the rsync daemon running?"),
+    (b"Broken pipe", "the target closed the connection"),
+    (b"Connection reset by peer", "the target closed the connection"),
     (b"No route to host", "no route to the target"),
     (b"Network is unreachable", "no route to the target's network"),
     (b"No space left on device", "the target's disk is full"),
