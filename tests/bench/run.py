@@ -1,7 +1,7 @@
 """The figures of one deployment on this machine: `python3 tests/bench/run.py DEMO_DIR` (see `make bench`).
 
 Lag of changes at several rates, with the pacing as deployed; and a tree copied in at once, until the target is equal,
-beside the same tree copied and sent by one bare rsync through the same daemon.  The observer knows nothing of the watcher.
+beside the same tree copied and sent by one bare rsync through the same daemon.
 """
 
 from __future__ import annotations

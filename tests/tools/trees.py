@@ -1,7 +1,8 @@
 """Compare two directory trees, knowing nothing of the watcher: `python3 tests/tools/trees.py A B`.
 
 Compared for each path: type, mode, size, mtime in nanoseconds, link target, SHA-256, device number; the owner with
-`--owners`.  A link target that the daemon has munged is compared as it was.  Names are bytes.
+`--owners`, extended attributes (ACLs are among them) with `--xattrs`.  A link target that the daemon has munged is
+compared as it was.  Names are bytes.
 Exit 0 when equal, 1 with the differences printed, 2 on wrong use.
 """
 
