@@ -18,7 +18,16 @@ ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if (path / "task
 # these belong to the checkout alone
 NOT_SHIPPED = (
     *("Makefile", "collections/", "galaxy.yml", "pyproject.toml", "requirements-dev.txt", "site.yml"),
-    *("tests/bench/", "tests/e2e/", "tests/install-needs", "tests/lab/", "tests/sanity/run", "tests/unit/"),
+    *(
+        "tests/bench/",
+        "tests/e2e/",
+        "tests/install-needs",
+        "tests/lab/",
+        "tests/sanity/run",
+        "tests/system/",
+        "tests/tools/",
+        "tests/unit/",
+    ),
 )
 
 # what working in a checkout leaves behind

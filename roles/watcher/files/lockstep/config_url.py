@@ -90,7 +90,7 @@ def _daemon(value: Value, rest: str, nowhere: Target) -> Target:
     host = _host(value, match["host"])
     if user is not None and not re.fullmatch(r"[^\s:/@\[\]]+", user):
         value.problem(f"the user {user!r} must not be empty nor contain spaces, colons or brackets")
-    module, _, below = path.partition("/")
+    module, _slash, below = path.partition("/")
     parts = _parts(below)
     if not slash or not module:
         value.problem(f"names no module; write {_FORMS}")

@@ -69,9 +69,9 @@ class Filter:
             else:
                 names.append((_translate(body)[0], only_dirs))
         self._file_name = _compile([regex for regex, only_dirs in names if not only_dirs])
-        self._dir_name = _compile([regex for regex, _ in names])
-        self._file_path = _compile([regex for regex, only_dirs, _ in paths if not only_dirs])
-        self._dir_path = _compile([regex if whole else regex + b"/" for regex, _, whole in paths])
+        self._dir_name = _compile([regex for regex, _only_dirs in names])
+        self._file_path = _compile([regex for regex, only_dirs, _whole in paths if not only_dirs])
+        self._dir_path = _compile([regex if whole else regex + b"/" for regex, _only_dirs, whole in paths])
 
     def excluded(self, path: bytes, is_dir: bool) -> bool:
         """Whether a pattern names this path itself; the caller knows that no directory above it is excluded."""

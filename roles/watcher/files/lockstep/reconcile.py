@@ -183,7 +183,7 @@ class Reconcile:
             return
         held: dict[bytes, Change] = {}
         since = min(change.since for change in self._compared.values())
-        for _ in range(PORTION):
+        for _number in range(PORTION):
             try:
                 item = next(self._differences)
             except StopIteration:

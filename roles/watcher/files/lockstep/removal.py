@@ -71,7 +71,7 @@ class RemovalQuestion:
             found.seek(0)
             lines = [line for line in found if line.startswith(b"*deleting")]
         items = [(item[0], line.endswith(b"/\n")) for line in lines if (item := parse_line(line, False)) is not None]
-        paths = [path for path, _ in items]
+        paths = [path for path, _flags in items]
         self.count = len(paths)
         if self._filters.rsync_args():
             directories = {path for path, is_dir in items if is_dir}

@@ -122,7 +122,7 @@ class Service:
     @staticmethod
     async def _idle(mirrors: list[MirrorSync], seconds: float) -> bool:
         """Wait until no rsync of these mirrors is left, for so long at most."""
-        for _ in range(int(seconds / 0.02)):
+        for _turn in range(int(seconds / 0.02)):
             if not any(target.busy for mirror in mirrors for target in mirror.targets):
                 return True
             await asyncio.sleep(0.02)

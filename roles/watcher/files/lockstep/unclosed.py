@@ -47,13 +47,13 @@ class Unclosed:
         """Take out what is to be sent now, each with the time of its first write."""
         for start, wait in ((self._settling, SETTLE), (self._first, self._max_wait)):
             while start:
-                path, first = next(iter(start.items()))
+                path, first = _head(start)
                 if now < first + wait:
                     break
                 self.settled(path)
                 yield path, first
         while self._last:
-            path, last = next(iter(self._last.items()))
+            path, last = _head(self._last)
             if now < last + self._quiet:
                 break
             first = self._first[path]
@@ -72,3 +72,8 @@ class Unclosed:
     def oldest(self) -> Optional[float]:
         firsts = [next(iter(times.values())) for times in (self._first, self._settling) if times]
         return min(firsts) if firsts else None
+
+
+def _head(times: dict[bytes, float]) -> tuple[bytes, float]:
+    """The earliest of what is kept in order; there must be one."""
+    return next(iter(times.items()))

@@ -18,8 +18,19 @@ from typing import NamedTuple
 
 from lockstep.source.network import NETWORK_FILESYSTEMS, is_network
 
-__all__ = ["MARKER", "NETWORK_FILESYSTEMS", "RESERVED", "Identity", "Mount"]
-__all__ += ["differences", "is_network", "mount_of", "parse_mountinfo", "quick", "read"]
+__all__ = [
+    "MARKER",
+    "NETWORK_FILESYSTEMS",
+    "RESERVED",
+    "Identity",
+    "Mount",
+    "differences",
+    "is_network",
+    "mount_of",
+    "parse_mountinfo",
+    "quick",
+    "read",
+]
 
 RESERVED = b".lockstep"
 MARKER = RESERVED + b"/identity"

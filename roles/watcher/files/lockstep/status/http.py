@@ -51,10 +51,8 @@ class StatusHttp:
         """Listen. Raises OSError with the address in its text."""
         host, port = self._listen
         try:
-            family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
-                0
-            ]
-            self._server = _Server(family, address[:2], self._ask)
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+            self._server = _Server(found[0], found[4][:2], self._ask)
         except OSError as error:
             raise OSError(f"status.listen {host}:{port}: {error.strerror or error}") from error
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), name="http", daemon=True)
