@@ -57,8 +57,11 @@ class Churn:
         return os.path.join(self.directory(), self.random.choice(NAMES) + self.random.choice([b"", b"1", b"2"]))
 
     def alone(self, path: bytes) -> bytes:
-        """The path, rid of what has other names: a change through one hard link gives no event at the others."""
-        if os.path.lexists(path) and not os.path.isdir(path) and os.stat(path).st_nlink > 1:
+        """The path, rid of what has other names: a change through one hard link gives no event at the others.
+
+        And rid of symbolic links: what would be written through one could lie anywhere on this machine.
+        """
+        if os.path.islink(path) or (os.path.isfile(path) and os.stat(path).st_nlink > 1):
             os.unlink(path)
         return path
 
@@ -104,13 +107,21 @@ class Churn:
             shutil.rmtree(path)
 
     def symlink(self) -> None:
-        os.symlink(self.random.choice([b"nowhere", b"a", b"/etc/passwd", b"../b"]), self.new())
+        os.symlink(self.random.choice([b"nowhere", b"a", b"/nowhere/at/all", b"../b"]), self.new())
 
     def chmod(self) -> None:
-        os.chmod(self.alone(self.old()), self.random.choice([0o600, 0o644, 0o755, 0o700]))
+        path = self.alone(self.old())
+        # a directory that its owner cannot enter cannot be compared by him either
+        searchable = [0o755, 0o700] if os.path.isdir(path) and os.geteuid() != 0 else [0o600, 0o644, 0o755, 0o700]
+        os.chmod(path, self.random.choice(searchable))
 
     def touch(self) -> None:
-        os.utime(self.alone(self.old()), (10**9 + self._number, 10**9 + self._number), follow_symlinks=False)
+        path = self.old()
+        os.utime(
+            path if os.path.islink(path) else self.alone(path),
+            (10**9 + self._number, 10**9 + self._number),
+            follow_symlinks=False,
+        )
 
     def move_out(self) -> None:
         if self.random.random() < 0.3:
