@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from churn import Churn
+from churn import NAMES, Churn
 from conftest import Rig
 
 NO_LIMIT = {"percent": 100, "at_least": 10_000_000}
@@ -21,3 +21,18 @@ def test_random_operations_end_in_equal_trees(rig: Rig, tmp_path: Path, seed: in
     for _ in range(4):
         churn.run(int(os.environ.get("CHURN_STEPS", "400")))
         rig.equal()
+
+
+def test_the_operations_themselves_change_nothing_outside(tmp_path: Path) -> None:
+    """Not through a symbolic link either: run as root they could change the machine."""
+    for name in ("root", "outside"):
+        (tmp_path / name).mkdir()
+    other = tmp_path / "other"
+    other.write_text("not yours")
+    before = other.stat()
+    for name in NAMES:
+        os.symlink(b"../other", os.path.join(os.fsencode(tmp_path / "root"), name))
+    Churn(os.fsencode(tmp_path / "root"), os.fsencode(tmp_path / "outside"), seed=1).run(1500)
+    after = other.stat()
+    assert other.read_text() == "not yours"
+    assert (after.st_mode, after.st_mtime_ns, after.st_nlink) == (before.st_mode, before.st_mtime_ns, before.st_nlink)
