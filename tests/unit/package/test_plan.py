@@ -167,6 +167,8 @@ def test_a_file_where_a_directory_was_is_sent_in_its_place() -> None:
     assert (found.batches, found.settled) == ([], [b"d/f"])
     assert changes.paths[b"d"].flags == CONTENT | DIRECTORY_GONE  # what it deletes is to be asked about
     assert changes.paths[b"d"].since == 0.0
+    assert found.again  # or it would wait for the next event, whenever that is
+    assert not plan(noted((b"f", CONTENT)), {b"f": "file"}).again
 
 
 def test_a_missing_source_is_told_and_nothing_is_deleted() -> None:

@@ -95,6 +95,7 @@ class Plan:
     subtrees: dict[bytes, Change] = field(default_factory=dict)  # to be compared, not sent
     settled: list[bytes] = field(default_factory=list)  # nothing is to be sent for these themselves
     root_missing: bool = False
+    again: bool = False  # something was noted anew, for the next round
 
 
 class Planner:
@@ -147,6 +148,7 @@ class Planner:
             self._list_parents(batch)
         for path in self._taken:
             self._changes.paths.pop(path, None)
+        self._plan.again = bool(self._replaced)
         for path, since in self._replaced.items():
             self._changes.note(path, CONTENT | DIRECTORY_GONE, since)
         return self._plan

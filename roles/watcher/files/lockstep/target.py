@@ -221,6 +221,8 @@ class TargetSync:
 
     def _carry_out(self, plan: Plan, origin: Changes, now: float) -> None:
         self.standing.settle(plan.settled)
+        if plan.again:
+            self.kick()
         for path, change in plan.subtrees.items():
             self.reconcile.want(path, change)
         for batch in plan.batches:
