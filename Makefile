@@ -35,11 +35,11 @@ $(HERE):
 	@ln -sfn ../../.. $@
 
 demo: venv $(HERE) ## sets up a mirror on this machine, proves it, and says how to use it
-	$(BIN)/ansible-playbook -i inventories/demo playbooks/demo.yml -e demo_dir='$(DEMO_DIR)'
+	PYTHONDONTWRITEBYTECODE=1 $(BIN)/ansible-playbook -i inventories/demo playbooks/demo.yml -e demo_dir='$(DEMO_DIR)'
 
 demo-down: venv $(HERE) ## leaves nothing of the demo behind
 	@case '$(DEMO_DIR)' in ''|/|"$$HOME"|'$(CURDIR)') echo "make: DEMO_DIR=$(DEMO_DIR) is no folder of the demo's own" >&2; exit 1 ;; esac
-	$(BIN)/ansible-playbook -i inventories/demo playbooks/demo.yml -e demo_dir='$(DEMO_DIR)' -e lockstep_state=absent
+	PYTHONDONTWRITEBYTECODE=1 $(BIN)/ansible-playbook -i inventories/demo playbooks/demo.yml -e demo_dir='$(DEMO_DIR)' -e lockstep_state=absent
 	rm -rf -- '$(DEMO_DIR)'
 
 test: lint types test-sanity test-unit test-system test-e2e ## everything; as root it boots the lab's hosts

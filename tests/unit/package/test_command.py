@@ -11,6 +11,7 @@ import pytest
 from lockstep.config import Target
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane
+from lockstep.transfer.outcome import IN_THE_WAY
 
 DAEMON = Target("rsync://u@h/m", "rsync", "u", "h", 8730, "m", "", "/etc/secret", ("--bwlimit=1",))
 ODD = [b"#c", b";c", b"-n", b" ", b"new\nline", b"\xff", b"*", b"[x]", b"a'\"$(x)`", b"--delete"]
@@ -153,9 +154,13 @@ def test_a_file_takes_the_place_of_a_full_directory_and_the_other_way_round(sour
     (source / "y").mkdir()
     (target / "x/full").mkdir(parents=True)
     (target / "y").write_text("file")
-    assert carry_out(command.batch("rsync", folder(target), Lane.CONTENT), source, b"x", b"y").returncode == 0
-    assert (target / "x").read_text() == "file"
+    done = carry_out(command.batch("rsync", folder(target), Lane.CONTENT), source, b"x", b"y")
+    assert done.returncode == 23  # only the lane that is asked about first deletes what is below a name
+    assert IN_THE_WAY.encode() in done.stdout + done.stderr
+    assert (target / "x/full").is_dir()
     assert (target / "y").is_dir()
+    assert carry_out(command.batch("rsync", folder(target), Lane.REPLACE), source, b"x").returncode == 0
+    assert (target / "x").read_text() == "file"
 
 
 def test_a_comparison_changes_nothing_and_tells_everything(source: Path, target: Path) -> None:

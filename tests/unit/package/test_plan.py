@@ -74,8 +74,8 @@ def busy(lane: Lane, *paths: bytes, whole: bool = True) -> Batch:
         (ATTRIBUTES, "file", Lane.REST),
         (ATTRIBUTES | CONTENT, "file", Lane.CONTENT),
         (GONE, "file", Lane.CONTENT),  # gone and here again: another one
-        (GONE | DIRECTORY_GONE, "file", Lane.CONTENT),
-        (SUBTREE, "file", Lane.CONTENT),  # a directory when it was collapsed, a file now
+        (GONE | DIRECTORY_GONE, "file", Lane.REPLACE),
+        (SUBTREE, "file", Lane.REPLACE),  # a directory when it was collapsed, a file now
         (CONTENT, "@link", Lane.CONTENT),
         (ATTRIBUTES, "d", Lane.REST),
         (ATTRIBUTES | STRUCTURE, "d", Lane.REST),

@@ -274,7 +274,7 @@ class Planner:
 
     def _put_replacing(self, path: bytes, change: Change) -> None:
         """One at a time, and by itself: what it deletes is asked about before it goes."""
-        if self._may_replace and self._put_alone(Batch(Lane.CONTENT, replaces=True), path, change):
+        if self._may_replace and self._put_alone(Batch(Lane.REPLACE, replaces=True), path, change):
             self._may_replace = False
 
     def _put_alone(self, batch: Batch, path: bytes, change: Change) -> bool:

@@ -26,7 +26,7 @@ from lockstep.removal import RemovalQuestion, is_permitted, must_ask
 from lockstep.standing import Standing
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane
-from lockstep.transfer.outcome import Outcome, Result, judge, reason
+from lockstep.transfer.outcome import IN_THE_WAY, Outcome, Result, judge, reason
 from lockstep.transfer.pool import Pool
 from lockstep.transfer.process import Ended, Process
 
@@ -379,6 +379,12 @@ class TargetSync:
     def _refuse(self, batch: Batch, outcome: Outcome) -> None:
         """Remember what was refused, to be tried again; one line in the log, however many there are."""
         now = time.monotonic()
+        for path in [path for path, why in outcome.refused.items() if IN_THE_WAY in why]:
+            change = batch.items.get(path)
+            if change is not None and not change.flags & DIRECTORY_GONE:
+                # it may be replaced, but not unasked: all below it goes with it
+                self.live.note(path, change.flags | DIRECTORY_GONE, change.since)
+                del outcome.refused[path]
         new = [path for path in outcome.refused if self.standing.is_new_problem(path)]
         if new:
             self._log.warning(

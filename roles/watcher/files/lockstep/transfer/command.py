@@ -29,13 +29,17 @@ class Lane(Enum):
     CONTENT = "content"  # send whatever size and time say
     REST = "rest"  # send if size or time differ, else only attributes
     REMOVE = "remove"  # delete what is missing here; only names proven to be missing may be listed
+    REPLACE = (
+        "replace"  # as CONTENT, and what stands there as a directory goes with all below it: to be asked about first
+    )
     ROOT = "root"  # the attributes of the source itself, and of nothing else
 
 
 _LANES = {
-    Lane.CONTENT: ["-I", _NANOSECONDS, "--force", "--ignore-missing-args"],
-    Lane.REST: [_NANOSECONDS, "--force", "--ignore-missing-args"],
+    Lane.CONTENT: ["-I", _NANOSECONDS, "--ignore-missing-args"],
+    Lane.REST: [_NANOSECONDS, "--ignore-missing-args"],
     Lane.REMOVE: [_NANOSECONDS, "--force", "--delete-missing-args"],
+    Lane.REPLACE: ["-I", _NANOSECONDS, "--force", "--ignore-missing-args"],
     # the root's name ends in a slash, which for rsync means what is in it, too; nothing else may be listed with this
     Lane.ROOT: [_NANOSECONDS, "--filter=- /*"],
 }

@@ -81,6 +81,7 @@ _AROUND = (  # where a name begins, and what ends it
     (re.compile(rb"delete_file: [a-z]+\("), b")"),
     (re.compile(rb'"'), b'"'),
 )
+IN_THE_WAY = "could not make way for new"  # a directory that is not empty stands there on the target
 _VANISHED = (b"file has vanished: ", b"directory has vanished: ")
 _MISSING = (b"No such file or directory (2)", b"Not a directory (20)")
 _SUMMARY = (b"rsync error:", b"rsync warning:", b"WARNING: parent dir is absent", b"*** Skipping any contents")

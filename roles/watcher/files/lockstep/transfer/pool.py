@@ -69,7 +69,7 @@ class Pool:
         for lane, spare in list(self._spares.items()):
             if now - spare.started > IDLE:
                 spare.dismiss()
-                if lane is Lane.ROOT:
+                if lane in (Lane.ROOT, Lane.REPLACE):
                     del self._spares[lane]
                     self._kept.discard(lane)
                 else:
