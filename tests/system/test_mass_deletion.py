@@ -21,7 +21,8 @@ def _fill(folder: Path, files: int = FILES) -> None:
 
 
 def _count(folder: Path) -> int:
-    return len(list(folder.iterdir())) if folder.exists() else 0
+    """Files of the folder; not the temporary names of what is arriving there just now."""
+    return sum(not path.name.startswith(".") for path in folder.iterdir()) if folder.exists() else 0
 
 
 def _flows(rig: Rig, name: str) -> None:
