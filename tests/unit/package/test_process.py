@@ -127,7 +127,6 @@ def test_one_that_is_dismissed_gets_an_end_of_file_and_leaves() -> None:
     async def dismissed() -> Ended:
         over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         process = Process(["/bin/sh", "-c", "cat; exit 0"], lambda _process, ended: over.set_result(ended))
-        assert not process.used
         process.dismiss()
         process.dismiss()
         return await over

@@ -58,7 +58,6 @@ class Process:
         self._left = b""
         self.started = time.monotonic()
         self.ended = False
-        self.used = False
         stdin_read, self._stdin = os.pipe()
         self._stderr, stderr_write = os.pipe()
         nowhere = os.open(os.devnull, os.O_WRONLY) if stdout is None else -1
@@ -89,7 +88,6 @@ class Process:
 
     def feed(self, data: bytes) -> None:
         """Give it its list of names, whole; stdin is closed behind it."""
-        self.used = True
         self._left = data
         self._write()
 
