@@ -80,6 +80,7 @@ def test_the_password_is_nowhere_to_be_seen(rig: Rig) -> None:
     (rig.daemon.password_file).write_text("another-one-that-is-wrong\n")
     rig.daemon.kill()
     rig.daemon.start()
+    (rig.source / "f").write_text("y")  # a waiting rsync does not see that its peer is gone; one that has work does
     rig.watcher.wait_state("down")  # whoever complains of a password might show it
     (rig.daemon.password_file).write_text(PASSWORD + "\n")
     rig.watcher.wait_state("live")

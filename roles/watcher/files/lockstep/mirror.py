@@ -143,8 +143,8 @@ class MirrorSync:
             if self.tree is not None:
                 self.tree.sweep()
                 self.tree.count(SCAN_SLICE)
-            if self.watched and self._next_reconcile and now >= self._next_reconcile:
-                self._reconcile(None)
+            if self.watched:
+                self._reconcile_when_due(now)
         else:
             self._lose()
         if now >= self._next_save:
@@ -324,7 +324,7 @@ class MirrorSync:
         elif self._missed_since is None:  # once more try to watch all, and only then compare
             self._missed_since = self._scheduled
             self.tree.rescan()
-            self._loop.call_soon(self._walk)
+            self._walk_on()
 
     def _reconcile(self, since: Optional[float]) -> None:
         now = time.monotonic()
