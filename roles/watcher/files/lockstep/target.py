@@ -7,26 +7,25 @@ days never delays a change of now.  A failure of the target concerns this target
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import os
-import stat
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Callable, Optional, Protocol
 
-from lockstep.changes import ATTRIBUTES, DIRECTORY_GONE, GONE, PERMITTED, Change, Changes, parent_of
+from lockstep.changes import ATTRIBUTES, DIRECTORY_GONE, GONE, PERMITTED, Change, Changes
 from lockstep.config import Mirror, Target
+from lockstep.deletions import Deletions, Verdict, judge_batch
 from lockstep.filters import Filter
-from lockstep.guard import DeletionGuard
+from lockstep.look import look
 from lockstep.pace import Pace
 from lockstep.plan import Batch, Plan, Planner
 from lockstep.reconcile import Reconcile
-from lockstep.removal import RemovalQuestion, is_permitted, must_ask
 from lockstep.standing import Standing
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane
-from lockstep.transfer.outcome import IN_THE_WAY, Outcome, Result, judge, reason
+from lockstep.transfer.outcome import IN_THE_WAY, Outcome, Result, reason
 from lockstep.transfer.pool import Pool
 from lockstep.transfer.process import Ended, Process
 
@@ -65,11 +64,14 @@ class TargetSync:
         self.live = Changes()
         self.backlog = Changes(limit=1 << 62)  # fed by the reconcile in portions of its own
         self.reconcile = Reconcile(self)
-        self.guard = DeletionGuard(source.config.max_delete)
+        self._deletions = Deletions(
+            source, config, self.standing, (self.live, self.backlog), lambda: self.reconcile.entries, self._may_delete
+        )
+        self.guard = self._deletions.guard
+        self._look = partial(look, source.config.source)
         self._pace = Pace(source.config.pace)
         self._pool = Pool(lambda lane: command.batch(source.rsync, config, lane), self._spare_lost)
         self._under_way: dict[Batch, Optional[Process]] = {}
-        self._questions: set[RemovalQuestion] = set()
         self._on_state = on_state
         self._kicked: Optional[asyncio.Handle] = None
         self._stopped = False
@@ -79,7 +81,7 @@ class TargetSync:
 
     def note(self, path: bytes, flags: int, since: float) -> None:
         held = self.standing.parked.get(path)
-        if held is not None and not self._is_back(path, held):
+        if held is not None and not self._deletions.is_back(path, held):
             held.flags |= flags  # sending it would be the deletion that is held
             return
         self.live.note(path, flags, since)
@@ -113,7 +115,9 @@ class TargetSync:
             self.live.note(path, change.flags, change.since)
             self.kick()
         if self.standing.parked_due(now):
-            self._look_at_parked()
+            for path, change in self._deletions.come_back():
+                self.live.note(path, change.flags, change.since)
+                self.kick()
         self._pool.recycle()
         self._on_state()
 
@@ -126,8 +130,8 @@ class TargetSync:
 
     def release(self) -> int:
         """Let the held deletions go; how many paths that are."""
-        released = self.standing.release()
-        self.live.put_back((path, Change(change.flags | PERMITTED, change.since)) for path, change in released.items())
+        released = self._deletions.release()
+        self.live.put_back(released)
         self.kick()
         self._on_state()
         return len(released)
@@ -143,12 +147,11 @@ class TargetSync:
 
     @property
     def busy(self) -> bool:
-        return bool(self._pool.connections or self._questions or self.reconcile.running)
+        return bool(self._pool.connections or self._deletions.asking or self.reconcile.running)
 
     def kill(self) -> None:
         self._pool.kill()
-        for question in self._questions:
-            question.process.kill()
+        self._deletions.kill()
         self.reconcile.kill()
 
     @property
@@ -207,18 +210,6 @@ class TargetSync:
         )
         return planner.run()
 
-    def _look(self, path: bytes) -> Optional[os.stat_result]:
-        root = self.source.config.source
-        try:
-            return os.lstat(root + b"/" + path if path else root)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as err:
-            if err.errno == errno.ENAMETOOLONG and self._look(parent_of(path)) is None:
-                return None  # the kernel looks at the length first
-            # unreadable is not missing: rsync will say what is wrong with it
-            return os.lstat(os.devnull)
-
     def _carry_out(self, plan: Plan, origin: Changes, now: float) -> None:
         self.standing.settle(plan.settled)
         if plan.again:
@@ -233,10 +224,17 @@ class TargetSync:
             self._under_way[batch] = None
             batch.backlog = origin is self.backlog
             if batch.lane is Lane.REMOVE or batch.replaces:
-                self._remove(batch)
+                self._ask(batch)
             else:
                 self._launch(batch)
             self._pace.started(now)
+
+    def _ask(self, batch: Batch) -> None:
+        try:
+            self._deletions.ask(batch)
+        except OSError as err:
+            self._return(batch)
+            self._failed(f"rsync cannot be started: {err.strerror}")
 
     def _launch(self, batch: Batch) -> None:
         names = command.names(self.source.config.source, list(batch.listed))
@@ -252,91 +250,41 @@ class TargetSync:
 
     # ------------------------------------------------------------------ deletions
 
-    def _remove(self, batch: Batch) -> None:
-        if not must_ask(batch, self.source.filters):
-            self._remove_or_hold(batch, 0 if is_permitted(batch) else len(batch.items))
-            return
-        try:
-            question = RemovalQuestion(
-                self.source.rsync, self.source.config.source, self.config, batch, self.source.filters,
-                self.source.state_dir, self._question_ended,
-            )  # fmt: skip
-        except OSError as err:
-            self._return(batch)
-            self._failed(f"rsync cannot be started: {err.strerror}")
+    def _may_delete(self, batch: Batch, verdict: Verdict, outcome: Outcome) -> None:
+        if verdict is Verdict.GO and not self._stopped:
+            self._launch(batch)
+        elif verdict is Verdict.NOTHING_THERE:
+            self._confirm(batch, outcome)
+        elif verdict is Verdict.SPARED:
+            why = "a directory stands in its way on the target, and what is below that is not to be deleted"
+            self._confirm(batch, Outcome(Result.PARTIAL, refused=dict.fromkeys(batch.items, why)))
+        elif verdict is Verdict.HELD:
+            del self._under_way[batch]
+            self._on_state()
         else:
-            self._questions.add(question)
-
-    def _question_ended(self, question: RemovalQuestion, ended: Ended) -> None:
-        self._questions.discard(question)
-        batch = question.batch
-        outcome = self._judge(batch, ended)
-        if outcome.result is Result.FAILED:
-            self._return(batch)
-            self._failed(outcome.reason)
-        elif outcome.result is Result.PARTIAL:
             self._refuse(batch, outcome)
             batch.items = {path: change for path, change in batch.items.items() if path not in outcome.refused}
             self._return(batch)
-            self.kick()
-        elif self._stopped or not self.source.unchanged():
-            self._return(batch)
-        elif batch.replaces and (question.instead is not None or (question.count and not self.source.config.delete)):
-            why = "a directory stands in its way on the target, and what is below that is not to be deleted"
-            self._confirm(batch, Outcome(Result.PARTIAL, refused=dict.fromkeys(batch.items, why)))
-        else:
-            if question.instead is not None:
-                batch.listed = dict.fromkeys(question.instead, True)
-            self._remove_or_hold(batch, 0 if is_permitted(batch) else question.count)
-
-    def _remove_or_hold(self, batch: Batch, count: int) -> None:
-        """`count` deletions, 0 for those that were let through already."""
-        now = time.monotonic()
-        total = self.reconcile.entries
-        if count and (self.standing.held or self.guard.would_exceed(count, total, now)):
-            del self._under_way[batch]
-            self.hold(batch.items, count, max(total, count))
-            return
-        self.guard.record(count, now)
-        if batch.listed:
-            self._launch(batch)
-        else:
-            self._confirm(batch, Outcome(Result.CONFIRMED))
+            if verdict is Verdict.FAILED:
+                self._failed(outcome.reason)
+            else:
+                self.kick()
 
     def hold(self, items: Mapping[bytes, Change], count: int, of: int) -> None:
         """Keep back these deletions, `count` entries of `of` on the target."""
-        now = time.monotonic()
-        for path, change in items.items():
-            for changes in (self.live, self.backlog):
-                if path in changes.paths and not self._is_back(path, change):
-                    change.flags |= changes.paths.pop(path).flags
-        self.standing.park(items, count, of, now)
+        self._deletions.hold(items, count, of)
         self._on_state()
 
     def comparison_failed(self, why: str) -> None:
         if not self._stopped:
             self._failed(why)
 
-    def _look_at_parked(self) -> None:
-        """Held deletions whose files are back are none any more."""
-        parked = self.standing.parked
-        back = [path for path in self.standing.some_parked() if self._is_back(path, parked[path])]
-        for path, change in self.standing.unpark(back):
-            self.live.note(path, change.flags, change.since)
-        if back:
-            self.kick()
-
-    def _is_back(self, path: bytes, held: Change) -> bool:
-        """Does what was to be deleted stand there again?  Where a directory was, nothing else is that."""
-        status = self._look(path)
-        return status is not None and (stat.S_ISDIR(status.st_mode) or not held.flags & DIRECTORY_GONE)
-
     # ------------------------------------------------------------------ from the end of a process to what it means
 
     def _batch_ended(self, batch: Batch, ended: Ended) -> None:
         if batch not in self._under_way:
             return
-        outcome = self._judge(batch, ended)
+        outcome = judge_batch(batch, ended, self.source.config.source)
         if log.isEnabledFor(logging.DEBUG):
             self._log.debug("%s: %s: %s", batch.lane.value, outcome.result.value, " ".join(map(repr, batch.items)))
         self._pace.cost(ended.cpu, len(batch.listed))
@@ -371,10 +319,6 @@ class TargetSync:
         for path, change in batch.items.items():
             if self._look(path) is not None:
                 self.live.note(path, change.flags & ~PERMITTED, now)
-
-    def _judge(self, batch: Batch, ended: Ended) -> Outcome:
-        code = 0 if batch.lane is Lane.REMOVE and ended.code == 24 else ended.code  # to have vanished is the aim
-        return judge(code, ended.stderr, self.source.config.source, frozenset(batch.listed))
 
     def _refuse(self, batch: Batch, outcome: Outcome) -> None:
         """Remember what was refused, to be tried again; one line in the log, however many there are."""

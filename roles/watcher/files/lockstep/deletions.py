@@ -1,0 +1,151 @@
+"""What may be deleted on one target: asked where a name can stand for many, counted, let through or held.
+
+A deletion that is held waits until somebody releases it or what it would delete is back at the source.
+"""
+
+from __future__ import annotations
+
+import stat
+import time
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Callable, Protocol
+
+from lockstep.changes import DIRECTORY_GONE, PERMITTED, Change, Changes
+from lockstep.config import Mirror, Target
+from lockstep.filters import Filter
+from lockstep.guard import DeletionGuard
+from lockstep.look import look
+from lockstep.plan import Batch
+from lockstep.removal import RemovalQuestion, is_permitted, must_ask
+from lockstep.standing import Standing
+from lockstep.transfer.command import Lane
+from lockstep.transfer.outcome import Outcome, Result, judge
+from lockstep.transfer.process import Ended
+
+
+class Verdict(Enum):
+    """What is to become of a batch that deletes."""
+
+    GO = "go"
+    NOTHING_THERE = "nothing there"  # nothing that may be deleted is on the target
+    SPARED = "spared"  # the mirror keeps what stands in the way on the target
+    HELD = "held"  # parked by now
+    AGAIN = "again"  # put it back and look once more, at what is left of it
+    FAILED = "failed"  # the target cannot be asked
+
+
+class Source(Protocol):
+    """What deletions need to know of the mirror."""
+
+    config: Mirror
+    rsync: str
+    state_dir: str
+    filters: Filter
+
+    def unchanged(self) -> bool: ...
+
+
+class Deletions:
+    """`ask()` for a batch; `on_verdict(batch, verdict, outcome)` is called at once or when the target has answered.
+
+    `entries()` is how many entries the target has; `pending` are the changes that are not under way.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        target: Target,
+        standing: Standing,
+        pending: Sequence[Changes],
+        entries: Callable[[], int],
+        on_verdict: Callable[[Batch, Verdict, Outcome], None],
+    ) -> None:
+        self.guard = DeletionGuard(source.config.max_delete)
+        self._source = source
+        self._target = target
+        self._standing = standing
+        self._pending = pending
+        self._entries = entries
+        self._on_verdict = on_verdict
+        self._questions: set[RemovalQuestion] = set()
+
+    @property
+    def asking(self) -> bool:
+        return bool(self._questions)
+
+    def kill(self) -> None:
+        for question in self._questions:
+            question.process.kill()
+
+    # ------------------------------------------------------------------ may it go?
+
+    def ask(self, batch: Batch) -> None:
+        """Raises OSError when rsync cannot be started."""
+        if not must_ask(batch, self._source.filters):
+            self._count(batch, 0 if is_permitted(batch) else len(batch.items))
+            return
+        question = RemovalQuestion(
+            self._source.rsync, self._source.config.source, self._target, batch, self._source.filters,
+            self._source.state_dir, self._answered,
+        )  # fmt: skip
+        self._questions.add(question)
+
+    def _answered(self, question: RemovalQuestion, ended: Ended) -> None:
+        self._questions.discard(question)
+        batch = question.batch
+        outcome = judge_batch(batch, ended, self._source.config.source)
+        if outcome.result is Result.FAILED:
+            self._on_verdict(batch, Verdict.FAILED, outcome)
+        elif outcome.result is Result.PARTIAL or not self._source.unchanged():
+            self._on_verdict(batch, Verdict.AGAIN, outcome)
+        elif batch.replaces and (question.instead is not None or (question.count and not self._source.config.delete)):
+            self._on_verdict(batch, Verdict.SPARED, outcome)
+        else:
+            if question.instead is not None:
+                batch.listed = dict.fromkeys(question.instead, True)
+            self._count(batch, 0 if is_permitted(batch) else question.count)
+
+    def _count(self, batch: Batch, count: int) -> None:
+        """`count` deletions, 0 for those that were let through already."""
+        now = time.monotonic()
+        total = self._entries()
+        verdict = Verdict.GO if batch.listed else Verdict.NOTHING_THERE
+        if count and (self._standing.held or self.guard.would_exceed(count, total, now)):
+            self.hold(batch.items, count, max(total, count))
+            verdict = Verdict.HELD
+        else:
+            self.guard.record(count, now)
+        self._on_verdict(batch, verdict, Outcome(Result.CONFIRMED))
+
+    # ------------------------------------------------------------------ what is held
+
+    def hold(self, items: Mapping[bytes, Change], count: int, of: int) -> None:
+        """Keep back these deletions, `count` entries of `of` on the target."""
+        for path, change in items.items():
+            for changes in self._pending:
+                if path in changes.paths and not self.is_back(path, change):
+                    change.flags |= changes.paths.pop(path).flags
+        self._standing.park(items, count, of, time.monotonic())
+
+    def release(self) -> list[tuple[bytes, Change]]:
+        """Let go what is held: as changes that need no further question."""
+        released = self._standing.release()
+        return [(path, Change(change.flags | PERMITTED, change.since)) for path, change in released.items()]
+
+    def come_back(self) -> list[tuple[bytes, Change]]:
+        """Take out the held deletions that are none any more, for their files are back."""
+        parked = self._standing.parked
+        back = [path for path in self._standing.some_parked() if self.is_back(path, parked[path])]
+        return self._standing.unpark(back)
+
+    def is_back(self, path: bytes, held: Change) -> bool:
+        """Does what was to be deleted stand there again?  Where a directory was, nothing else is that."""
+        status = look(self._source.config.source, path)
+        return status is not None and (stat.S_ISDIR(status.st_mode) or not held.flags & DIRECTORY_GONE)
+
+
+def judge_batch(batch: Batch, ended: Ended, source: bytes) -> Outcome:
+    """What the end of a process means for the batch that it had."""
+    code = 0 if batch.lane is Lane.REMOVE and ended.code == 24 else ended.code  # to have vanished is the aim
+    return judge(code, ended.stderr, source, frozenset(batch.listed))

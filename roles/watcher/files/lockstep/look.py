@@ -1,0 +1,24 @@
+"""What stands at a path of a source now.  An event is a hint; this is asked before anything is sent or deleted."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Optional
+
+from lockstep.changes import parent_of
+
+
+def look(source: bytes, path: bytes) -> Optional[os.stat_result]:
+    """What lstat(2) says of `path` (relative to `source`); None when nothing is there.
+
+    What cannot be read is not missing: it looks like a device then, and rsync will say what is wrong with it.
+    """
+    try:
+        return os.lstat(source + b"/" + path if path else source)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as err:
+        if err.errno == errno.ENAMETOOLONG and look(source, parent_of(path)) is None:
+            return None  # the kernel looks at the length first
+        return os.lstat(os.devnull)
