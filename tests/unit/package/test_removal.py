@@ -12,9 +12,11 @@ from lockstep.changes import DIRECTORY_GONE, GONE, PERMITTED, Change
 from lockstep.config import Target
 from lockstep.filters import Filter
 from lockstep.plan import Batch
-from lockstep.removal import RemovalQuestion, deletable, is_permitted, must_ask
+from lockstep.removal import Answer, deletable, is_permitted, must_ask, read_answer
+from lockstep.transfer import command
 from lockstep.transfer.command import Lane
-from lockstep.transfer.process import Ended
+from lockstep.transfer.pool import Pool
+from lockstep.transfer.process import Ended, Process
 
 NOTHING = Filter([])
 CACHES = Filter([b"cache/", b"*.tmp"])
@@ -56,15 +58,20 @@ def test_where_something_is_spared_the_rest_goes_and_the_directories_above_it_st
     assert deletable(found, [b"d"], lambda path: path == b"d/a/keep") == [b"d/a/f", b"d/b/f", b"d/b"]
 
 
-def ask(tmp: Path, batch: Batch, filters: Filter) -> tuple[RemovalQuestion, Ended]:
+def ask(tmp: Path, batch: Batch, filters: Filter) -> tuple[Answer, Ended]:
     (tmp / "source").mkdir(exist_ok=True)
     (tmp / "state").mkdir(exist_ok=True)
     target = Target("", "file", None, "", 0, "", str(tmp / "target"), None, ())
 
-    async def answered() -> tuple[RemovalQuestion, Ended]:
-        over: asyncio.Future[tuple[RemovalQuestion, Ended]] = asyncio.get_running_loop().create_future()
-        RemovalQuestion("rsync", os.fsencode(tmp / "source"), target, batch, filters, str(tmp / "state"),
-                        lambda question, ended: over.set_result((question, ended)))  # fmt: skip
+    async def answered() -> tuple[Answer, Ended]:
+        over: asyncio.Future[tuple[Answer, Ended]] = asyncio.get_running_loop().create_future()
+
+        def ended(process: Process, how: Ended) -> None:
+            assert process.output is not None
+            over.set_result((read_answer(process.output, batch.items, filters), how))
+
+        pool = Pool(lambda lane: command.batch("rsync", target, lane), lambda _ended: None, str(tmp / "state"))
+        pool.run(Lane.COUNT, command.names(os.fsencode(tmp / "source"), list(batch.listed)), ended)
         return await asyncio.wait_for(over, 20)
 
     found = asyncio.run(answered())

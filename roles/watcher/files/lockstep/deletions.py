@@ -12,16 +12,18 @@ from enum import Enum
 from typing import Callable, Protocol
 
 from lockstep.changes import DIRECTORY_GONE, PERMITTED, Change, Changes
-from lockstep.config import Mirror, Target
+from lockstep.config import Mirror
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
 from lockstep.look import look
 from lockstep.plan import Batch
-from lockstep.removal import RemovalQuestion, is_permitted, must_ask
+from lockstep.removal import is_permitted, must_ask, read_answer
 from lockstep.standing import Standing
+from lockstep.transfer import command
 from lockstep.transfer.command import Lane
 from lockstep.transfer.outcome import Outcome, Result, judge
-from lockstep.transfer.process import Ended
+from lockstep.transfer.pool import Pool
+from lockstep.transfer.process import Ended, Process
 
 
 class Verdict(Enum):
@@ -39,8 +41,6 @@ class Source(Protocol):
     """What deletions need to know of the mirror."""
 
     config: Mirror
-    rsync: str
-    state_dir: str
     filters: Filter
 
     def unchanged(self) -> bool: ...
@@ -55,7 +55,7 @@ class Deletions:
     def __init__(
         self,
         source: Source,
-        target: Target,
+        pool: Pool,
         standing: Standing,
         pending: Sequence[Changes],
         entries: Callable[[], int],
@@ -63,20 +63,11 @@ class Deletions:
     ) -> None:
         self.guard = DeletionGuard(source.config.max_delete)
         self._source = source
-        self._target = target
+        self._pool = pool
         self._standing = standing
         self._pending = pending
         self._entries = entries
         self._on_verdict = on_verdict
-        self._questions: set[RemovalQuestion] = set()
-
-    @property
-    def asking(self) -> bool:
-        return bool(self._questions)
-
-    def kill(self) -> None:
-        for question in self._questions:
-            question.process.kill()
 
     # ------------------------------------------------------------------ may it go?
 
@@ -85,26 +76,23 @@ class Deletions:
         if not must_ask(batch, self._source.filters):
             self._count(batch, 0 if is_permitted(batch) else len(batch.items))
             return
-        question = RemovalQuestion(
-            self._source.rsync, self._source.config.source, self._target, batch, self._source.filters,
-            self._source.state_dir, self._answered,
-        )  # fmt: skip
-        self._questions.add(question)
+        names = command.names(self._source.config.source, list(batch.listed))
+        self._pool.run(Lane.COUNT, names, lambda process, ended: self._answered(batch, process, ended))
 
-    def _answered(self, question: RemovalQuestion, ended: Ended) -> None:
-        self._questions.discard(question)
-        batch = question.batch
+    def _answered(self, batch: Batch, process: Process, ended: Ended) -> None:
+        assert process.output is not None
+        answer = read_answer(process.output, batch.items, self._source.filters)
         outcome = judge_batch(batch, ended, self._source.config.source)
         if outcome.result is Result.FAILED:
             self._on_verdict(batch, Verdict.FAILED, outcome)
         elif outcome.result is Result.PARTIAL or not self._source.unchanged():
             self._on_verdict(batch, Verdict.AGAIN, outcome)
-        elif batch.replaces and (question.instead is not None or (question.count and not self._source.config.delete)):
+        elif batch.replaces and (answer.instead is not None or (answer.count and not self._source.config.delete)):
             self._on_verdict(batch, Verdict.SPARED, outcome)
         else:
-            if question.instead is not None:
-                batch.listed = dict.fromkeys(question.instead, True)
-            self._count(batch, 0 if is_permitted(batch) else question.count)
+            if answer.instead is not None:
+                batch.listed = dict.fromkeys(answer.instead, True)
+            self._count(batch, 0 if is_permitted(batch) else answer.count)
 
     def _count(self, batch: Batch, count: int) -> None:
         """`count` deletions, 0 for those that were let through already."""

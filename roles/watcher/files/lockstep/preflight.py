@@ -183,7 +183,7 @@ def _login(rsync: str, mirror: Mirror, target: Target) -> str | None:
     if mirror.delete:
         # Something that is nowhere, to be deleted in a dry run: a daemon that refuses deletions, or has the defect,
         # says so now and not when the first file is removed.
-        argv = command.removal_count(rsync, target)
+        argv = command.batch(rsync, target, command.Lane.COUNT)
         names = command.names(mirror.source, [b".lockstep-check-" + uuid.uuid4().hex.encode("ascii")])
     else:
         argv, names = command.batch(rsync, target, command.Lane.REST), b""

@@ -6,17 +6,14 @@ by rsync's own dry run; plain names of files need no question.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import IO, Callable
 
 from lockstep.changes import DIRECTORY_GONE, PERMITTED, ancestors
 from lockstep.comparison import parse_line
-from lockstep.config import Target
 from lockstep.filters import Filter
 from lockstep.plan import Batch
-from lockstep.transfer import command
-from lockstep.transfer.process import Ended, Process
 
 
 def is_permitted(batch: Batch) -> bool:
@@ -40,44 +37,22 @@ def deletable(found: Iterable[bytes], tops: Iterable[bytes], hidden: Callable[[b
     return [path for path in entries if path not in spared]
 
 
-class RemovalQuestion:
-    """One dry run of a batch that deletes under way; then `count` and, where something is spared, `instead`."""
+@dataclass
+class Answer:
+    """`count` entries would be deleted; `instead` of the tops these are to be listed, where something is spared."""
 
-    def __init__(
-        self,
-        rsync: str,
-        source: bytes,
-        target: Target,
-        batch: Batch,
-        filters: Filter,
-        state_dir: str,
-        on_end: Callable[[RemovalQuestion, Ended], None],
-    ) -> None:
-        self.batch = batch
-        self.count = 0
-        self.instead: list[bytes] | None = None
-        self._filters = filters
-        self._on_end = on_end
-        self._found: IO[bytes] = tempfile.TemporaryFile(dir=state_dir)  # noqa: SIM115 (closed in `_ended`)
-        try:
-            self.process = Process(command.removal_count(rsync, target), self._ended, stdout=self._found.fileno())
-            self.process.feed(command.names(source, list(batch.listed)))
-        except BaseException:
-            self._found.close()
-            raise
+    count: int
+    instead: list[bytes] | None = None
 
-    def _ended(self, _process: Process, ended: Ended) -> None:
-        with self._found as found:
-            found.seek(0)
-            lines = [line for line in found if line.startswith(b"*deleting")]
-        items = [(item[0], line.endswith(b"/\n")) for line in lines if (item := parse_line(line, False)) is not None]
-        paths = [path for path, _flags in items]
-        self.count = len(paths)
-        if self._filters.rsync_args():
-            directories = {path for path, is_dir in items if is_dir}
-            self.instead = deletable(
-                paths, self.batch.items, lambda path: self._filters.hidden(path, path in directories)
-            )
-            if self.instead is not None:
-                self.count = len(self.instead)
-        self._on_end(self, ended)
+
+def read_answer(found: IO[bytes], tops: Iterable[bytes], filters: Filter) -> Answer:
+    """What the COUNT lane wrote for these names."""
+    found.seek(0)
+    lines = [line for line in found if line.startswith(b"*deleting")]
+    items = [(item[0], line.endswith(b"/\n")) for line in lines if (item := parse_line(line, False)) is not None]
+    paths = [path for path, _is_dir in items]
+    if not filters.rsync_args():
+        return Answer(len(paths))
+    directories = {path for path, is_dir in items if is_dir}
+    instead = deletable(paths, tops, lambda path: filters.hidden(path, path in directories))
+    return Answer(len(paths if instead is None else instead), instead)

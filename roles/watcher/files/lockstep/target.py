@@ -64,13 +64,18 @@ class TargetSync:
         self.live = Changes()
         self.backlog = Changes(limit=1 << 62)  # fed by the reconcile in portions of its own
         self.reconcile = Reconcile(self)
-        self._deletions = Deletions(
-            source, config, self.standing, (self.live, self.backlog), lambda: self.reconcile.entries, self._may_delete
-        )
-        self.guard = self._deletions.guard
         self._look = partial(look, source.config.source)
         self._pace = Pace(source.config.pace)
-        self._pool = Pool(lambda lane: command.batch(source.rsync, config, lane), self._spare_lost)
+        self._pool = Pool(lambda lane: command.batch(source.rsync, config, lane), self._spare_lost, source.state_dir)
+        self._deletions = Deletions(
+            source,
+            self._pool,
+            self.standing,
+            (self.live, self.backlog),
+            lambda: self.reconcile.entries,
+            self._may_delete,
+        )
+        self.guard = self._deletions.guard
         self._under_way: dict[Batch, Optional[Process]] = {}
         self._on_state = on_state
         self._kicked: Optional[asyncio.Handle] = None
@@ -147,11 +152,10 @@ class TargetSync:
 
     @property
     def busy(self) -> bool:
-        return bool(self._pool.connections or self._deletions.asking or self.reconcile.running)
+        return bool(self._pool.connections or self.reconcile.running)
 
     def kill(self) -> None:
         self._pool.kill()
-        self._deletions.kill()
         self.reconcile.kill()
 
     @property

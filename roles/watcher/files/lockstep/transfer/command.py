@@ -33,6 +33,9 @@ class Lane(Enum):
         "replace"  # as CONTENT, and what stands there as a directory goes with all below it: to be asked about first
     )
     ROOT = "root"  # the attributes of the source itself, and of nothing else
+    COUNT = "count"  # tell what REMOVE or REPLACE would delete, and delete nothing
+    LINK = "link"  # make them of what stands on the target under another directory's name
+    FUZZY = "fuzzy"  # as CONTENT, out of a file of the same directory where that has the same data
 
 
 _LANES = {
@@ -42,17 +45,13 @@ _LANES = {
     Lane.REPLACE: ["-I", _NANOSECONDS, "--force", "--ignore-missing-args"],
     # the root's name ends in a slash, which for rsync means what is in it, too; nothing else may be listed with this
     Lane.ROOT: [_NANOSECONDS, "--filter=- /*"],
+    Lane.COUNT: ["-n", "-8", "--out-format=%i %n", _NANOSECONDS, "--force", "--delete-missing-args"],
 }
 
 
 def batch(rsync: str, target: Target, lane: Lane) -> list[str]:
-    """The process that waits, connected, for the names of one batch."""
+    """The process that waits, connected, for the names of one batch.  COUNT tells on stdout what would be deleted."""
     return [rsync, *_ATTRIBUTES, "-WS", *_LANES[lane], *_LISTED, *_target(target)]
-
-
-def removal_count(rsync: str, target: Target) -> list[str]:
-    """Tells on stdout what the REMOVE lane would delete for the same names, and deletes nothing."""
-    return [rsync, *_ATTRIBUTES, "-n", "-8", "--out-format=%i %n", *_LANES[Lane.REMOVE], *_LISTED, *_target(target)]
 
 
 def comparison(rsync: str, target: Target, filters: Sequence[bytes], delete: bool, checksum: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
 from typing import Callable, Optional
 
@@ -14,17 +15,24 @@ SETTLED = 5.0  # a spare that lived so long had been let in: its loss is no fail
 REFILL = 0.002  # seconds after a spare was taken: its batch has the processor first
 
 
-class Pool:
-    """`argv(lane)` is the command of a spare; `on_loss` hears of a spare that the target turned away."""
+STANDING = frozenset({Lane.CONTENT, Lane.REST, Lane.REMOVE})  # kept always; others from their need until they idle
 
-    def __init__(self, argv: Callable[[Lane], list[str]], on_loss: Callable[[Ended], None]) -> None:
+
+class Pool:
+    """`argv(lane)` is the command of a spare; `on_loss` hears of a spare that the target turned away.
+
+    `folder`: where what the COUNT and LINK lanes write is kept, without a name, until its reader was called.
+    """
+
+    def __init__(self, argv: Callable[[Lane], list[str]], on_loss: Callable[[Ended], None], folder: str = ".") -> None:
         self._argv = argv
         self._on_loss = on_loss
+        self._folder = folder
         self._spares: dict[Lane, Process] = {}
         self._on_end: dict[Process, Callable[[Process, Ended], None]] = {}
         self._refill: Optional[asyncio.TimerHandle] = None
         self._open = False
-        self._kept = {Lane.CONTENT, Lane.REST, Lane.REMOVE}  # the root changes seldom: its spare comes with the need
+        self._kept = set(STANDING)
 
     @property
     def connections(self) -> int:
@@ -51,11 +59,18 @@ class Pool:
         self._kept.add(lane)
         process = self._spares.pop(lane, None)
         if process is None or process.ended:
-            process = self._start(lane)
+            process = self._start(lane, self._argv(lane))
         self._on_end[process] = on_end
         process.feed(names)
         if self._open and self._refill is None:
             self._refill = asyncio.get_running_loop().call_later(REFILL, self._fill)
+        return process
+
+    def run_alone(self, lane: Lane, argv: list[str], names: bytes, on_end: Callable[[Process, Ended], None]) -> Process:
+        """Hand a list of names to a process of this command, which nobody could know before."""
+        process = self._start(lane, argv)
+        self._on_end[process] = on_end
+        process.feed(names)
         return process
 
     def kill(self) -> None:
@@ -69,26 +84,39 @@ class Pool:
         for lane, spare in list(self._spares.items()):
             if now - spare.started > IDLE:
                 spare.dismiss()
-                if lane in (Lane.ROOT, Lane.REPLACE):
+                if lane in STANDING:
+                    self._spares[lane] = self._start(lane, self._argv(lane))
+                else:
                     del self._spares[lane]
                     self._kept.discard(lane)
-                else:
-                    self._spares[lane] = self._start(lane)
 
     def _fill(self) -> None:
         self._refill = None
         if self._open:
             for lane in self._kept:
                 if lane not in self._spares:
-                    self._spares[lane] = self._start(lane)
+                    self._spares[lane] = self._start(lane, self._argv(lane))
 
-    def _start(self, lane: Lane) -> Process:
-        process = Process(self._argv(lane), self._ended)
+    def _start(self, lane: Lane, argv: list[str]) -> Process:
+        if lane in (Lane.COUNT, Lane.LINK):
+            output = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 (closed by `_ended`)
+            try:
+                process = Process(argv, self._ended, stdout=output.fileno())
+            except BaseException:
+                output.close()
+                raise
+            process.output = output
+        else:
+            process = Process(argv, self._ended)
         self._on_end[process] = self._spare_ended
         return process
 
     def _ended(self, process: Process, ended: Ended) -> None:
-        self._on_end.pop(process)(process, ended)
+        try:
+            self._on_end.pop(process)(process, ended)
+        finally:
+            if process.output is not None:
+                process.output.close()
 
     def _spare_ended(self, process: Process, ended: Ended) -> None:
         lane = next((lane for lane, spare in self._spares.items() if spare is process), None)
@@ -98,6 +126,6 @@ class Pool:
         if not self._open:
             return
         if ended.seconds > SETTLED:
-            self._spares[lane] = self._start(lane)
+            self._spares[lane] = self._start(lane, self._argv(lane))
         else:
             self._on_loss(ended)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from functools import lru_cache
-from typing import Callable, Optional
+from typing import IO, Callable, Optional
 
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": os.environ.get("PATH", "/usr/bin:/bin")}
 _LIBRARIES = os.environ.get("LD_LIBRARY_PATH")
@@ -56,6 +56,7 @@ class Process:
         self._on_end = on_end
         self._errors = bytearray()
         self._left = b""
+        self.output: Optional[IO[bytes]] = None  # where its stdout goes, if whoever started it wants to read that
         self.started = time.monotonic()
         self.ended = False
         stdin_read, self._stdin = os.pipe()
