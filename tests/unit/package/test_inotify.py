@@ -18,12 +18,11 @@ from lockstep.source import inotify
 from lockstep.source.inotify import Event, Inotify, parse_events
 
 EVENTS = st.lists(
-    st.builds(
-        Event,
-        wd=st.integers(-1, 2**31 - 1),
-        mask=st.integers(0, 2**32 - 1),
-        cookie=st.integers(0, 2**32 - 1),
-        name=st.binary(max_size=255).filter(lambda name: b"\0" not in name),
+    st.tuples(
+        st.integers(-1, 2**31 - 1),  # descriptor
+        st.integers(0, 2**32 - 1),  # mask
+        st.integers(0, 2**32 - 1),  # cookie
+        st.binary(max_size=255).filter(lambda name: b"\0" not in name),
     ),
     max_size=8,
 )
@@ -31,8 +30,9 @@ EVENTS = st.lists(
 
 def as_the_kernel_writes(event: Event) -> bytes:
     """inotify(7): the name is ended by NULs up to a multiple of the structure's size; none for the directory itself."""
-    length = -(-(len(event.name) + 1) // 16) * 16 if event.name else 0
-    return struct.pack("iIII", event.wd, event.mask, event.cookie, length) + event.name.ljust(length, b"\0")
+    wd, mask, cookie, name = event
+    length = -(-(len(name) + 1) // 16) * 16 if name else 0
+    return struct.pack("iIII", wd, mask, cookie, length) + name.ljust(length, b"\0")
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_what_the_kernel_writes_is_read_back(events: list[Event]) -> None:
 def test_no_bytes_at_all_give_anything_but_events_or_a_value_error(data: bytes) -> None:
     with contextlib.suppress(ValueError):
         events = parse_events(data)
-        assert all(isinstance(event, Event) and not event.name.endswith(b"\0") for event in events)
+        assert not any(name.endswith(b"\0") for _wd, _mask, _cookie, name in events)
         assert len(data) >= 16 * len(events)
 
 
@@ -73,9 +73,19 @@ def test_nothing_waits_at_the_beginning(kernel: Inotify) -> None:
 def test_a_change_is_read_with_its_name_in_bytes(kernel: Inotify, tmp_path: Path) -> None:
     wd = kernel.add(os.fsencode(tmp_path))
     os.close(os.open(os.fsencode(tmp_path) + b"/\xff\n", os.O_CREAT | os.O_WRONLY))
-    assert [event for event in kernel.read() if event.mask & inotify.CREATE] == [
-        Event(wd, inotify.CREATE, 0, b"\xff\n")
-    ]
+    assert [event for event in kernel.read() if event[1] & inotify.CREATE] == [(wd, inotify.CREATE, 0, b"\xff\n")]
+
+
+def test_all_that_waits_comes_with_one_read_up_to_a_limit(
+    kernel: Inotify, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel.add(os.fsencode(tmp_path))
+    for number in range(3_000):
+        (tmp_path / f"{number:032}").touch()
+    monkeypatch.setattr(inotify, "READS", 2)
+    counts = [len(kernel.read()) for _read in range(4)]
+    fitting = 2 * inotify.READ_BYTES // 64  # a head of 16 bytes, and a name of 32 with its NUL, filled up to 48
+    assert counts == [fitting, fitting, 6_000 - 2 * fitting, 0]  # made and closed, each
 
 
 def test_one_directory_has_one_descriptor_however_often_it_is_added(kernel: Inotify, tmp_path: Path) -> None:
@@ -102,7 +112,7 @@ def test_a_removed_watch_tells_that_it_is_gone_and_nothing_more(kernel: Inotify,
     wd = kernel.add(os.fsencode(tmp_path))
     kernel.remove(wd)
     (tmp_path / "f").touch()
-    assert kernel.read() == [Event(wd, inotify.IGNORED, 0, b"")]
+    assert kernel.read() == [(wd, inotify.IGNORED, 0, b"")]
     kernel.remove(wd)
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from lockstep.source import Reading, Seen
 from lockstep.source import inotify as kernel
-from lockstep.source.inotify import Event
+from lockstep.source.watches import _REWRITTEN as REWRITTEN
 from lockstep.source.watches import WatchTree
 
 
@@ -60,6 +60,7 @@ def drain(tree: WatchTree) -> Reading:
             if not tree.scanning:
                 break
             tree.scan(reading, 1.0)
+        whole.origins.update({len(whole.seen) + at: origin for at, origin in reading.origins.items()})
         whole.seen += reading.seen
         whole.events += events
         whole.overflow |= reading.overflow
@@ -127,6 +128,7 @@ def test_attributes_and_deletions_of_a_file_are_told(root: Path, watch: Watch) -
     assert (Seen.WRITTEN, b"f") in seen(tree)
     (root / "f").unlink()
     assert (Seen.GONE, b"f") in seen(tree)
+    assert tree._moved == {}
 
 
 def test_attributes_of_the_source_and_of_directories_are_told(root: Path, watch: Watch) -> None:
@@ -145,7 +147,116 @@ def test_any_name_is_told_as_it_is_also_that_of_a_directory(root: Path, watch: W
     os.mkdir(directory)
     assert (Seen.DIRECTORY_NEW, name) in seen(tree)
     os.close(os.open(directory + b"/" + name, os.O_CREAT | os.O_WRONLY))
-    assert (Seen.CLOSED, name + b"/" + name) in seen(tree)
+    assert [path for _, path in seen(tree)] == [name + b"/" + name]
+
+
+# ---------------------------------------------------------------- many events of few files
+
+
+def feed(tree: WatchTree, monkeypatch: pytest.MonkeyPatch, *events: tuple[int, bytes]) -> list[tuple[Seen, bytes]]:
+    """What is seen when the kernel tells these of names in the source, in one read."""
+    raw = [(tree._root, mask, 0, name) for mask, name in events]
+    with monkeypatch.context() as patch:
+        patch.setattr(tree._inotify, "read", lambda: raw)
+        reading = tree.read()
+    assert reading.events == len(events)
+    return reading.seen
+
+
+def test_a_file_that_is_made_written_and_closed_is_one_entry_and_not_looked_at(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = watch()
+    monkeypatch.setattr(tree, "_will_be_closed", lambda path: pytest.fail(f"looked at {path!r}"))
+    made = [(kernel.CREATE, b"f"), (kernel.MODIFY, b"f"), (kernel.MODIFY, b"f"), (kernel.ATTRIB, b"f")]
+    assert feed(tree, monkeypatch, *made, (kernel.CLOSE_WRITE, b"f")) == [(REWRITTEN, b"f")]
+    assert feed(tree, monkeypatch, (kernel.CREATE, b"f"), (kernel.CLOSE_WRITE, b"f")) == [(REWRITTEN, b"f")]
+    assert feed(tree, monkeypatch, (kernel.CREATE, b"f"), (kernel.MODIFY, b"f")) == [(Seen.WRITTEN, b"f")]
+    assert feed(tree, monkeypatch, (kernel.MODIFY, b"f"), (kernel.MODIFY, b"f")) == [(Seen.WRITTEN, b"f")]
+    assert feed(tree, monkeypatch, (kernel.CLOSE_WRITE, b"f"), (kernel.ATTRIB, b"f")) == [(Seen.CLOSED, b"f")]
+
+
+def test_files_that_are_written_by_turns_are_one_entry_each(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    masks = (kernel.CREATE, kernel.MODIFY, kernel.MODIFY, kernel.CLOSE_WRITE)
+    by_turns = [(mask, name) for mask in masks for name in (b"a", b"b", b"c")]
+    assert feed(watch(), monkeypatch, *by_turns) == [(REWRITTEN, b"a"), (REWRITTEN, b"b"), (REWRITTEN, b"c")]
+
+
+def test_what_is_written_after_its_close_is_not_closed(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [(kernel.MODIFY, b"f"), (kernel.CLOSE_WRITE, b"f"), (kernel.MODIFY, b"f")]
+    assert feed(watch(), monkeypatch, *events) == [(REWRITTEN, b"f"), (Seen.WRITTEN, b"f")]
+
+
+def test_no_entry_is_moved_across_an_event_of_a_directory(
+    root: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name may mean another file from then on."""
+    (root / "d").mkdir()
+    events = [(kernel.MODIFY, b"f"), (kernel.ISDIR | kernel.MOVED_FROM, b"d"), (kernel.CLOSE_WRITE, b"f")]
+    assert feed(watch(), monkeypatch, *events) == [
+        (Seen.WRITTEN, b"f"), (Seen.DIRECTORY_GONE, b"d"), (Seen.CLOSED, b"f"),
+    ]  # fmt: skip
+
+
+def test_what_is_done_to_a_file_after_its_rename_is_told_for_itself(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [(kernel.MOVED_FROM, b"a"), (kernel.MOVED_TO, b"b"), (kernel.ATTRIB, b"b"), (kernel.CLOSE_WRITE, b"b")]
+    assert feed(watch(), monkeypatch, *events) == [
+        (Seen.GONE, b"a"), (Seen.COMPLETE, b"b"), (Seen.ATTRIBUTES, b"b"), (Seen.CLOSED, b"b"),
+    ]  # fmt: skip
+
+
+def test_events_of_an_excluded_file_leave_no_trace_but_its_directorys(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masks = (kernel.CREATE, kernel.MODIFY, kernel.ATTRIB, kernel.CLOSE_WRITE)
+    assert feed(watch(), monkeypatch, *((mask, b"skip") for mask in masks)) == [(Seen.DIRECTORY_ATTRIBUTES, b"")]
+
+
+PLAIN = {
+    kernel.CREATE: Seen.WRITTEN,
+    kernel.MODIFY: Seen.WRITTEN,
+    kernel.CLOSE_WRITE: Seen.CLOSED,
+    kernel.ATTRIB: Seen.ATTRIBUTES,
+    kernel.DELETE: Seen.GONE,
+    kernel.MOVED_FROM: Seen.GONE,
+    kernel.MOVED_TO: Seen.COMPLETE,
+}
+
+
+def meaning(entries: list[tuple[Seen, bytes]]) -> tuple[set[bytes], set[tuple[bytes, str]]]:
+    """What is left unclosed, and what is to be done about each path.  To send the content sends the attributes too."""
+    unclosed: set[bytes] = set()
+    todo: set[tuple[bytes, str]] = set()
+    for what, path in entries:
+        if what is Seen.WRITTEN:
+            unclosed.add(path)
+        elif what in (Seen.COMPLETE, REWRITTEN) or (what is Seen.CLOSED and path in unclosed):
+            todo.add((path, "content"))
+        elif what is Seen.GONE:
+            todo.add((path, "look"))
+        elif path not in unclosed:
+            todo.add((path, "attributes"))
+        if what not in (Seen.WRITTEN, Seen.ATTRIBUTES):
+            unclosed.discard(path)
+    return unclosed, {(path, do) for path, do in todo if do != "attributes" or (path, "content") not in todo}
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(events=st.lists(st.tuples(st.sampled_from([*PLAIN, kernel.MODIFY, kernel.CLOSE_WRITE]),
+                                 st.sampled_from([b"a", b"b"])), max_size=14))  # fmt: skip
+def test_few_entries_mean_the_same_as_one_for_each_event(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, events: list[tuple[int, bytes]]
+) -> None:
+    tree = WatchTree(os.fsencode(tmp_path_factory.getbasetemp()), excluded)
+    try:
+        monkeypatch.setattr(tree, "_will_be_closed", lambda _path: True)
+        found = feed(tree, monkeypatch, *events)
+        assert meaning(found) == meaning([(PLAIN[mask], path) for mask, path in events])
+        assert len(found) <= len(events)
+    finally:
+        tree.close()
 
 
 # ---------------------------------------------------------------- directories that appear
@@ -188,6 +299,28 @@ def test_a_directory_moved_in_is_told_with_all_that_is_in_it(root: Path, tmp_pat
         (Seen.DIRECTORY_NEW, b"in"), (Seen.DIRECTORY_NEW, b"in/sub"), (Seen.FOUND, b"in/sub/f"),
     }  # fmt: skip
     knows(tree, root, "in/sub")
+
+
+@pytest.mark.parametrize("counted", ["as it is", "on another device", "nowhere"])
+def test_a_directory_without_directories_is_not_opened_where_links_tell(
+    root: Path, monkeypatch: pytest.MonkeyPatch, counted: str
+) -> None:
+    for path in ("a/b/c", "a/d", "e"):
+        (root / path).mkdir(parents=True)
+        (root / path / "file").touch()
+    tree = WatchTree(os.fsencode(root), excluded)
+    device = root.stat().st_dev
+    tree._counted = {"as it is": tree._counted, "on another device": device + 1, "nowhere": None}[counted]
+    tells = tree._counted == device
+    opened = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: opened.append(path) or scandir(path))
+    try:
+        tree.scan(Reading(), 10.0)
+        assert len(tree) == 6
+        assert len(opened) == (3 if tells else 6)
+    finally:
+        tree.close()
 
 
 # ---------------------------------------------------------------- directories that move
@@ -263,6 +396,16 @@ def test_a_sweep_gives_back_the_watches_of_what_was_moved_out(root: Path, tmp_pa
     knows(tree, root, "stays")
 
 
+def test_what_was_moved_out_and_deleted_is_not_swept_for(root: Path, tmp_path: Path, watch: Watch) -> None:
+    (root / "a").mkdir()
+    tree = watch()
+    (root / "a").rename(tmp_path / "out")
+    seen(tree)
+    (tmp_path / "out").rmdir()
+    seen(tree)
+    assert (len(tree), tree._detached) == (1, 0)
+
+
 def test_what_was_moved_out_and_comes_back_is_known_again(root: Path, tmp_path: Path, watch: Watch) -> None:
     (root / "a/sub").mkdir(parents=True)
     tree = watch()
@@ -336,6 +479,95 @@ def test_after_any_history_every_directory_goes_by_its_present_path(tmp_path: Pa
             assert {path for _, path in seen(tree)} == {expected}
     finally:
         tree.close()
+
+
+# ---------------------------------------------------------------- where it came from
+
+
+def origins(reading: Reading) -> dict[bytes, bytes]:
+    """New name → old name."""
+    found = {reading.seen[at]: path for at, path in reading.origins.items()}
+    assert all(what in (Seen.COMPLETE, Seen.DIRECTORY_NEW) for what, _ in found)
+    return {path: origin for (_, path), origin in found.items()}
+
+
+def test_what_is_renamed_tells_its_old_name_which_is_told_as_gone_before(root: Path, watch: Watch) -> None:
+    (root / "a/sub").mkdir(parents=True)
+    (root / "f").touch()
+    tree = watch()
+    (root / "f").rename(root / "a/g")
+    (root / "a").rename(root / "b")
+    reading = tree.read()
+    assert origins(reading) == {b"a/g": b"f", b"b": b"a"}
+    for at, origin in reading.origins.items():
+        gone = Seen.GONE if reading.seen[at][0] is Seen.COMPLETE else Seen.DIRECTORY_GONE
+        assert reading.seen[at - 1] == (gone, origin)
+
+
+def test_each_step_of_a_chain_of_renames_has_its_own_origin(root: Path, watch: Watch) -> None:
+    (root / "a").touch()
+    (root / "one").mkdir()
+    tree = watch()
+    for old, new in (("a", "b"), ("b", "c"), ("one", "two"), ("two", "three")):
+        (root / old).rename(root / new)
+    assert origins(tree.read()) == {b"b": b"a", b"c": b"b", b"two": b"one", b"three": b"two"}
+
+
+def test_the_old_name_is_the_one_of_that_time_though_its_parent_was_renamed_since(root: Path, watch: Watch) -> None:
+    (root / "p").mkdir()
+    (root / "p/f").touch()
+    (root / "p/d").mkdir()
+    tree = watch()
+    (root / "p/f").rename(root / "p/g")
+    (root / "p/d").rename(root / "p/e")
+    (root / "p").rename(root / "q")
+    (root / "q/g").rename(root / "g")
+    found = drain(tree)
+    assert origins(found) == {b"p/g": b"p/f", b"p/e": b"p/d", b"q": b"p", b"g": b"q/g"}
+
+
+def test_a_rename_whose_halves_come_with_two_reads_is_paired(
+    root: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = watch()
+    wd = tree._root
+    reads = [
+        [(wd, kernel.MOVED_FROM, 7, b"a"), (wd, kernel.MOVED_FROM, 8, b"out")],
+        [],
+        [(wd, kernel.MOVED_TO, 7, b"b")],
+        [(wd, kernel.MOVED_TO, 8, b"too late")],
+    ]
+    monkeypatch.setattr(tree._inotify, "read", lambda: reads.pop(0))
+    assert origins(tree.read()) == {}
+    assert origins(tree.read()) == {}
+    assert origins(tree.read()) == {b"b": b"a"}
+    assert tree._moved == {}
+    assert origins(tree.read()) == {}
+
+
+def test_what_came_from_outside_or_from_an_excluded_name_has_no_origin(
+    root: Path, tmp_path: Path, watch: Watch
+) -> None:
+    (tmp_path / "outside").touch()
+    (root / "cache").mkdir()
+    (root / "skip").touch()
+    tree = watch()
+    (tmp_path / "outside").rename(root / "in")
+    (root / "skip").rename(root / "f")
+    (root / "cache").rename(root / "d")
+    found = drain(tree)
+    assert {b"in", b"f", b"d"} <= {path for _, path in found.seen}
+    assert origins(found) == {}
+
+
+def test_a_way_through_an_excluded_name_has_no_origin(root: Path, watch: Watch) -> None:
+    (root / "f").touch()
+    tree = watch()
+    (root / "f").rename(root / "skip")
+    (root / "skip").rename(root / "g")
+    found = drain(tree)
+    assert [what for what, path in found.seen if path == b"f"] == [Seen.GONE]
+    assert origins(found) == {}
 
 
 # ---------------------------------------------------------------- exclusion
@@ -488,8 +720,8 @@ def test_an_overflow_is_told_and_the_rest_of_the_reading_with_it(
     root: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree = watch()
-    wd = tree._root.wd
-    events = [Event(-1, kernel.Q_OVERFLOW, 0, b""), Event(wd, kernel.CLOSE_WRITE, 0, b"f")]
+    wd = tree._root
+    events = [(-1, kernel.Q_OVERFLOW, 0, b""), (wd, kernel.CLOSE_WRITE, 0, b"f")]
     monkeypatch.setattr(tree._inotify, "read", lambda: events)
     reading = tree.read()
     assert (reading.overflow, reading.events, reading.seen) == (True, 2, [(Seen.CLOSED, b"f")])
@@ -511,8 +743,18 @@ def test_after_an_overflow_a_rescan_finds_directories_without_an_event(
 
 def test_an_event_of_an_unknown_watch_is_passed_over(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     tree = watch()
-    monkeypatch.setattr(tree._inotify, "read", lambda: [Event(99_999, kernel.CREATE, 0, b"f")])
+    monkeypatch.setattr(tree._inotify, "read", lambda: [(99_999, kernel.CREATE, 0, b"f")])
     assert tree.read().seen == []
+
+
+def test_stale_hints_that_make_a_circle_are_of_no_place(root: Path, watch: Watch) -> None:
+    (root / "a/b").mkdir(parents=True)
+    tree = watch()
+    a, b = (wd for path in (b"a/", b"a/b/") for wd in tree._places if tree._prefix(wd) == path)
+    tree._places.put(a, b, b"a")
+    tree._paths_changed()
+    assert tree._prefix(b) is None
+    assert tree._prefix(a) is None
 
 
 @pytest.mark.parametrize("how", ["moved", "deleted"])
@@ -528,8 +770,8 @@ def test_the_loss_of_the_source_is_told(root: Path, tmp_path: Path, watch: Watch
 def test_an_unmount_below_the_source_is_told(root: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "mnt").mkdir()
     tree = watch()
-    wd = next(wd for wd, node in tree._nodes.items() if node.name == b"mnt")
-    monkeypatch.setattr(tree._inotify, "read", lambda: [Event(wd, kernel.UNMOUNT, 0, b"")])
+    wd = next(wd for wd in tree._places if tree._prefix(wd) == b"mnt/")
+    monkeypatch.setattr(tree._inotify, "read", lambda: [(wd, kernel.UNMOUNT, 0, b"")])
     reading = tree.read()
     assert (reading.unmounted, reading.lost_root) == (True, False)
 

@@ -22,13 +22,20 @@ class Seen(IntEnum):
     DIRECTORY_GONE = 7
     DIRECTORY_NEW = 8
     DIRECTORY_ATTRIBUTES = 9
+    REWRITTEN = 10  # WRITTEN, and then CLOSED
 
 
 @dataclass
 class Reading:
-    """What one read of a source brought: (what, path) in the order in which it happened, and what went wrong."""
+    """What one read of a source brought: (what, path) in the order in which it happened, and what went wrong.
+
+    `origins` tells what was renamed, and not from an excluded name: its position in `seen` (COMPLETE or DIRECTORY_NEW)
+    → its old name, as it was then.  Like all of this it is a hint: two names that change places at once look like a
+    rename there and back.
+    """
 
     seen: list[tuple[Seen, bytes]] = field(default_factory=list)
+    origins: dict[int, bytes] = field(default_factory=dict)
     events: int = 0
     overflow: bool = False  # the kernel dropped events: only a reconcile can tell what changed
     lost_root: bool = False  # the source's root was moved, deleted or unmounted

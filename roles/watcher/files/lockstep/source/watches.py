@@ -13,22 +13,26 @@ import time
 from collections import deque
 from typing import Callable, Optional
 
-from lockstep.source import Reading, Seen
+from lockstep.source import Reading, Seen, identity
 from lockstep.source import inotify as kernel
+from lockstep.source.places import Places
+
+PATH_CACHE = 20_000  # paths of directories remembered between events
+_DEEPEST = 4_096  # directories above one: no path has more, unless stale hints have made a circle of them
+_DETACHED = 0  # no descriptor: the parent of what has been moved out of the tree
+
+# Where a directory has a link for each one in it, besides its own two: two mean that none is in it.  Others count
+# otherwise, or not at all.
+_COUNTED = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs"})
 
 _ENTRIES = kernel.CREATE | kernel.DELETE | kernel.MOVED_FROM | kernel.MOVED_TO
-PATH_CACHE = 20_000  # paths of directories remembered between events
+_NOT_OF_A_RUN = ~(kernel.MODIFY | kernel.CLOSE_WRITE | kernel.ATTRIB)
 
-
-class Node:
-    """One watched directory: where it hangs (None: moved out of the tree, or the root) and its name there."""
-
-    __slots__ = ("name", "parent", "wd")
-
-    def __init__(self, wd: int, parent: Optional[Node], name: bytes) -> None:
-        self.wd = wd
-        self.parent = parent
-        self.name = name
+# For the loop over events, where looking one up in an enumeration costs as much as the rest.
+_CREATE, _MODIFY, _CLOSE_WRITE, _ISDIR = kernel.CREATE, kernel.MODIFY, kernel.CLOSE_WRITE, kernel.ISDIR
+_WRITTEN, _CLOSED, _REWRITTEN, _COMPLETE = Seen.WRITTEN, Seen.CLOSED, Seen.COMPLETE, Seen.COMPLETE
+_ATTRIBUTES = Seen.ATTRIBUTES
+_NOTHING, _IGNORED = None, Seen.FOUND  # two that no run of events can be
 
 
 class WatchTree:
@@ -36,26 +40,32 @@ class WatchTree:
 
     Nothing is walked by the constructor: `scan()` does it in slices, at the start for the whole tree, later for what
     appears.  `problems` holds what could not be watched, path → reason; it is cured by the next scan that succeeds.
+    `inotify` becomes the tree's own, to be closed with it.
     """
 
-    def __init__(self, root: bytes, excluded: Callable[[bytes, bool], bool]) -> None:
+    def __init__(
+        self, root: bytes, excluded: Callable[[bytes, bool], bool], inotify: Optional[kernel.Inotify] = None
+    ) -> None:
         self._root_path = root
         self._excluded = excluded
-        self._inotify = kernel.Inotify()
-        self._nodes: dict[int, Node] = {}
-        self._paths: dict[int, bytes] = {}
-        self._to_scan: deque[tuple[Node, bool]] = deque()
+        self._inotify = kernel.Inotify() if inotify is None else inotify
+        self._places = Places()
+        self._prefixes: dict[int, bytes] = {}  # of what is in a directory: its path and a slash
+        self._moved: dict[int, bytes] = {}  # cookie → old path of what was renamed and has not turned up yet
+        self._to_scan: list[int] = []  # the last comes first; below 0 where what is found is to be told
         self._detached = 0
         self._to_count: deque[bytes] = deque()
         self.problems: dict[bytes, str] = {}
         self.unwatched = 0  # directories for which no watch was left
         try:
-            self._root = Node(self._inotify.add(root), None, b"")
+            self._root = self._inotify.add(root)
         except OSError:
             self._inotify.close()
             raise
-        self._nodes[self._root.wd] = self._root
-        self._to_scan.append((self._root, False))
+        self._counted = _counted_device(root)
+        self._places.put(self._root, _DETACHED, b"")
+        self._prefixes[self._root] = b""
+        self._to_scan.append(self._root)
 
     def fileno(self) -> int:
         return self._inotify.fileno()
@@ -64,7 +74,7 @@ class WatchTree:
         self._inotify.close()
 
     def __len__(self) -> int:
-        return len(self._nodes)
+        return len(self._places)
 
     @property
     def scanning(self) -> bool:
@@ -76,54 +86,100 @@ class WatchTree:
         """Take the events that wait.  New directories are watched and walked at once, but for no longer than 10 ms:
         what is left of them is for `scan()`."""
         reading = Reading()
-        for wd, mask, _cookie, name in self._inotify.read():
-            reading.events += 1
-            if mask & kernel.Q_OVERFLOW:
-                reading.overflow = True
-                continue
-            node = self._nodes.get(wd)
-            if node is not None:
-                self._handle(node, mask, name, reading)
+        events = self._inotify.read()
+        if events:
+            earlier = list(self._moved)
+            self._digest(events, reading)
+            for cookie in earlier:  # the two events of a rename lie next to each other, or all but
+                self._moved.pop(cookie, None)
         if self._to_scan:
             self.scan(reading, 0.010)
         return reading
 
-    def _handle(self, node: Node, mask: int, name: bytes, reading: Reading) -> None:
-        if not name:
-            self._handle_itself(node, mask, reading)
-            return
-        here = self._path(node)
-        if here is None:
-            return
-        path = here + b"/" + name if here else name
-        is_dir = bool(mask & kernel.ISDIR)
-        if self._excluded(path, is_dir):
-            if mask & _ENTRIES:  # it has changed its directory's time all the same
-                reading.seen.append((Seen.DIRECTORY_ATTRIBUTES, here))
-        elif is_dir:
-            if mask & (kernel.CREATE | kernel.MOVED_TO):
-                reading.seen.append((Seen.DIRECTORY_NEW, path))
-                self._adopt(node, name, path, report=True)
-            elif mask & (kernel.DELETE | kernel.MOVED_FROM):
-                reading.seen.append((Seen.DIRECTORY_GONE, path))
-                self._no_problem_below(path)
-            elif mask & kernel.ATTRIB:
-                reading.seen.append((Seen.DIRECTORY_ATTRIBUTES, path))
-        else:
-            reading.seen.append((self._what_of_file(mask, path), path))
+    def _digest(self, events: list[kernel.Event], reading: Reading) -> None:
+        """What was seen, with as little work as can be for the usual: a file is made, written and closed.
 
-    def _what_of_file(self, mask: int, path: bytes) -> Seen:
-        if mask & kernel.MODIFY:
-            return Seen.WRITTEN
-        if mask & kernel.CLOSE_WRITE:
-            return Seen.CLOSED
-        if mask & kernel.CREATE:
-            return Seen.WRITTEN if self._will_be_closed(path) else Seen.COMPLETE
-        if mask & kernel.MOVED_TO:
-            return Seen.COMPLETE
-        if mask & (kernel.DELETE | kernel.MOVED_FROM):
-            return Seen.GONE
-        return Seen.ATTRIBUTES
+        Events of one file that follow each other, a run, are one entry where that says the same; so is a close with the
+        first write that it ends, whatever was seen of other files in between.
+        """
+        reading.events = len(events)
+        seen = reading.seen
+        add = seen.append
+        excluded = self._excluded
+        prefixes = self._prefixes
+        unclosed: dict[bytes, int] = {}  # path → its WRITTEN in `seen`, since which nothing else was seen of it
+        unsure: dict[bytes, int] = {}  # the same of what was made, and may be no file that will be closed
+        run_wd, run_name = -1, b""
+        path, at, what = b"", -1, _NOTHING  # of the run
+        for wd, mask, cookie, name in events:
+            if wd != run_wd or name != run_name or mask & _NOT_OF_A_RUN:
+                if not name or mask & _ISDIR:
+                    run_wd = -1
+                    unclosed.clear()  # for paths may mean others from here on
+                    self._handle_directory(wd, mask, cookie, name, reading)
+                    continue
+                run_wd, run_name, what = wd, name, _IGNORED
+                prefix = prefixes.get(wd)
+                if prefix is None:
+                    prefix = self._prefix(wd)
+                    if prefix is None:
+                        continue
+                path = prefix + name
+                if excluded(path, False):
+                    if mask & _ENTRIES:  # it has changed its directory's time all the same
+                        add((Seen.DIRECTORY_ATTRIBUTES, prefix[:-1]))
+                    continue
+                if mask & _NOT_OF_A_RUN:
+                    at = len(seen)
+                    if mask & _CREATE:
+                        unclosed[path] = unsure[path] = at
+                        what = _WRITTEN
+                        add((what, path))
+                        continue
+                    if unclosed:
+                        unclosed.pop(path, None)
+                        unsure.pop(path, None)
+                    what = _NOTHING  # that could stand for what comes after it
+                    if mask & kernel.MOVED_TO:
+                        self._pair(cookie, reading)
+                        add((_COMPLETE, path))
+                    else:
+                        if mask & kernel.MOVED_FROM:
+                            self._moved[cookie] = path
+                        add((Seen.GONE, path))
+                    continue
+                at = unclosed.get(path, -1)
+                what = _NOTHING if at < 0 else _WRITTEN
+            elif what is _IGNORED:
+                continue
+            if mask & _MODIFY:
+                if what is _WRITTEN:
+                    unsure.pop(path, None)
+                else:
+                    what = _WRITTEN
+                    unclosed[path] = at = len(seen)
+                    add((what, path))
+            elif mask & _CLOSE_WRITE:
+                if what is _WRITTEN:
+                    what = _REWRITTEN
+                    seen[at] = (what, path)
+                    unclosed.pop(path, None)
+                    unsure.pop(path, None)
+                elif what is _NOTHING or what is _ATTRIBUTES:
+                    what = _CLOSED
+                    add((what, path))
+            elif what is _NOTHING:
+                what = _ATTRIBUTES
+                add((what, path))
+        for path, at in unsure.items():
+            if not self._will_be_closed(path):
+                seen[at] = (_COMPLETE, path)
+
+    def _pair(self, cookie: int, reading: Reading) -> None:
+        """The next entry is of what was renamed: tell its old name, if that is known."""
+        origin = self._moved.pop(cookie, None)
+        if origin is not None:
+            reading.origins[len(reading.seen)] = origin
 
     def _will_be_closed(self, path: bytes) -> bool:
         """A regular file of one name was made by open(2) and will be closed; links and devices are there at once."""
@@ -133,94 +189,135 @@ class WatchTree:
             return False
         return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
 
-    def _handle_itself(self, node: Node, mask: int, reading: Reading) -> None:
+    def _handle_directory(self, wd: int, mask: int, cookie: int, name: bytes, reading: Reading) -> None:
+        """An event of a directory in a watched one, or of the watched one itself, or that events were lost."""
+        if mask & kernel.Q_OVERFLOW:
+            reading.overflow = True
+            return
+        if not name:
+            if wd in self._places:
+                self._handle_itself(wd, mask, reading)
+            return
+        prefix = self._prefix(wd)
+        if prefix is None:
+            return
+        path = prefix + name
+        if self._excluded(path, True):
+            if mask & _ENTRIES:  # it has changed its directory's time all the same
+                reading.seen.append((Seen.DIRECTORY_ATTRIBUTES, prefix[:-1]))
+        elif mask & (kernel.CREATE | kernel.MOVED_TO):
+            self._pair(cookie, reading)
+            reading.seen.append((Seen.DIRECTORY_NEW, path))
+            self._adopt(wd, name, path, report=True)
+        elif mask & (kernel.DELETE | kernel.MOVED_FROM):
+            if mask & kernel.MOVED_FROM:
+                self._moved[cookie] = path
+            reading.seen.append((Seen.DIRECTORY_GONE, path))
+            self._no_problem_below(path)
+        elif mask & kernel.ATTRIB:
+            reading.seen.append((Seen.DIRECTORY_ATTRIBUTES, path))
+
+    def _handle_itself(self, wd: int, mask: int, reading: Reading) -> None:
         if mask & kernel.UNMOUNT:
             reading.unmounted = True
-        if node is self._root:
+        if wd == self._root:
             if mask & (kernel.UNMOUNT | kernel.DELETE_SELF | kernel.MOVE_SELF | kernel.IGNORED):
                 reading.lost_root = True
             elif mask & kernel.ATTRIB:
                 reading.seen.append((Seen.DIRECTORY_ATTRIBUTES, b""))
         elif mask & kernel.IGNORED:
-            self._forget(node)
+            self._forget(wd)
         elif mask & kernel.MOVE_SELF:
-            self._where_is(node)
+            self._where_is(wd)
 
     # ------------------------------------------------------------------ who stands where
 
     def _absolute(self, path: bytes) -> bytes:
         return self._root_path + b"/" + path if path else self._root_path
 
-    def _path(self, node: Node) -> Optional[bytes]:
-        """The node's path relative to the source; None when it has been moved out of the tree."""
-        path = self._paths.get(node.wd)
-        if path is not None:
-            return path
-        names = []
-        at: Optional[Node] = node
-        while at is not None and at is not self._root:
-            names.append(at.name)
-            at = at.parent
-        if at is None:
-            return None
-        path = b"/".join(reversed(names))
-        if len(self._paths) >= PATH_CACHE:
-            self._paths.clear()
-        self._paths[node.wd] = path
-        return path
+    def _prefix(self, wd: int, keep: bool = True) -> Optional[bytes]:
+        """The directory's path relative to the source, with a slash (b"" for the source itself); None when it is
+        unknown, or has been moved out of the tree."""
+        names: list[bytes] = []
+        at = wd
+        while True:
+            prefix = self._prefixes.get(at)
+            if prefix is not None:
+                break
+            place = self._places.get(at)
+            if place is None or len(names) > _DEEPEST:
+                return None
+            at, name = place
+            names.append(name)
+        if names:
+            names.reverse()
+            prefix += b"/".join(names) + b"/"
+            if keep:
+                self._keep(wd, prefix)
+        return prefix
 
-    def _adopt(self, parent: Node, name: bytes, path: bytes, report: bool) -> None:
+    def _keep(self, wd: int, prefix: bytes) -> None:
+        if len(self._prefixes) >= PATH_CACHE:
+            self._paths_changed()
+        self._prefixes[wd] = prefix
+
+    def _paths_changed(self) -> None:
+        self._prefixes.clear()
+        self._prefixes[self._root] = b""
+
+    def _adopt(self, parent: int, name: bytes, path: bytes, report: bool) -> None:
         """Watch the directory at this path and have it walked."""
-        node = self._stands_at(parent, name, path)
-        if node is not None:
-            self._to_scan.append((node, report))
+        wd = self._stands_at(parent, name, path)
+        if wd is not None:
+            self._to_scan.append(-wd if report else wd)
 
-    def _stands_at(self, parent: Node, name: bytes, path: bytes) -> Optional[Node]:
+    def _stands_at(self, parent: int, name: bytes, path: bytes) -> Optional[int]:
         """Whoever stands at this path now, watched and hung in there."""
         try:
             wd = self._inotify.add(self._absolute(path))
         except OSError as err:
             self._cannot_watch(path, err)
             return None
-        node = self._nodes.get(wd)
-        if node is None:
-            node = self._nodes[wd] = Node(wd, parent, name)
-        elif node is self._root:
+        known = self._places.get(wd)
+        if known is None:
+            self._places.put(wd, parent, name)
+        elif wd == self._root:
             return None
-        elif node.parent is not parent or node.name != name:
-            if node.parent is None:
+        elif known != (parent, name):
+            if known[0] == _DETACHED:
                 self._detached -= 1
-            node.parent, node.name = parent, name
-            self._paths.clear()
+            self._places.put(wd, parent, name)
+            self._paths_changed()
         if self.problems:
             self.problems.pop(path, None)
-        return node
+        return wd
 
-    def _where_is(self, node: Node) -> None:
+    def _where_is(self, wd: int) -> None:
         """A directory was moved: if another one, or none, stands where it was last known, it has left the tree."""
-        path = self._path(node)
-        if path is None or node.parent is None:
+        place, prefix = self._places.get(wd), self._prefix(wd)
+        if place is None or prefix is None:
             return
-        if self._stands_at(node.parent, node.name, path) is not node:
+        parent, name = place
+        if self._stands_at(parent, name, prefix[:-1]) != wd:
             self._detached += 1
-            node.parent = None
-            self._paths.clear()
+            self._places.put(wd, _DETACHED, name)
+            self._paths_changed()
 
-    def _forget(self, node: Node) -> None:
-        if node.parent is None:
+    def _forget(self, wd: int) -> None:
+        place = self._places.get(wd)
+        if place is not None and place[0] == _DETACHED:
             self._detached -= 1
-        self._nodes.pop(node.wd, None)
-        self._paths.pop(node.wd, None)
+        self._places.remove(wd)
+        self._prefixes.pop(wd, None)
 
     def sweep(self) -> int:
         """Give back the watches of what has been moved out of the tree; how many.  One pass over all watches."""
         if self._detached <= 0:
             return 0
-        gone = [node for node in self._nodes.values() if self._path(node) is None]
-        for node in gone:
-            self._inotify.remove(node.wd)
-            del self._nodes[node.wd]
-            self._paths.pop(node.wd, None)
+        gone = [wd for wd in self._places if self._prefix(wd, keep=False) is None]
+        for wd in gone:
+            self._inotify.remove(wd)
+            self._places.remove(wd)
         self._detached = 0
         return len(gone)
 
@@ -231,16 +328,17 @@ class WatchTree:
         self.problems.clear()
         self._to_count.clear()
         self.unwatched = 0
-        self._to_scan.append((self._root, False))
+        self._to_scan.append(self._root)
 
     def scan(self, reading: Reading, seconds: float) -> bool:
         """Watch what is still to be walked, for about so long; True when nothing is left."""
         until = time.monotonic() + seconds
         while self._to_scan:
-            node, report = self._to_scan.popleft()
-            path = self._path(node)
-            if path is not None and self._nodes.get(node.wd) is node:
-                self._scan_directory(node, path, report, reading)
+            wd = self._to_scan.pop()
+            report, wd = wd < 0, abs(wd)
+            prefix = self._prefix(wd, keep=False)
+            if prefix is not None:
+                self._scan_directory(wd, prefix, report, reading)
             if time.monotonic() >= until:
                 break
         return not self._to_scan
@@ -260,10 +358,13 @@ class WatchTree:
             except OSError:
                 continue  # it vanished, or is for the comparison to complain of
 
-    def _scan_directory(self, node: Node, path: bytes, report: bool, reading: Reading) -> None:
-        prefix = path + b"/" if path else b""
+    def _scan_directory(self, wd: int, prefix: bytes, report: bool, reading: Reading) -> None:
+        path = self._absolute(prefix[:-1])
+        if not report and self._counted is not None and self._has_no_directory(path):
+            return
+        waiting = len(self._to_scan)
         try:
-            with os.scandir(self._absolute(path)) as entries:
+            with os.scandir(path) as entries:
                 for entry in entries:
                     name = entry.name
                     found = prefix + name
@@ -273,11 +374,21 @@ class WatchTree:
                     if is_dir:
                         if report:
                             reading.seen.append((Seen.DIRECTORY_NEW, found))
-                        self._adopt(node, name, found, report)
+                        self._adopt(wd, name, found, report)
                     elif report:
                         reading.seen.append((Seen.FOUND, found))
         except OSError as err:
-            self._cannot_watch(path, err)
+            self._cannot_watch(prefix[:-1], err)
+        if len(self._to_scan) > waiting and wd != self._root:
+            self._keep(wd, prefix)  # which comes before the path of each of them
+
+    def _has_no_directory(self, path: bytes) -> bool:
+        """Is there for certain no directory in this one?  Costs a tenth of looking, or less where many files are."""
+        try:
+            status = os.lstat(path)
+        except OSError:
+            return False
+        return status.st_nlink == 2 and status.st_dev == self._counted
 
     def _no_problem_below(self, path: bytes) -> None:
         """What is gone from here need not be watched here."""
@@ -302,3 +413,11 @@ class WatchTree:
         else:
             reason = os.strerror(err.errno or 0)
         self.problems[path] = reason
+
+
+def _counted_device(root: bytes) -> Optional[int]:
+    """The device of the file system that the source is on, if the links of its directories are counted."""
+    try:
+        return os.lstat(root).st_dev if identity.mount_of(root).fstype in _COUNTED else None
+    except OSError:
+        return None

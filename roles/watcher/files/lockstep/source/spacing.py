@@ -1,0 +1,27 @@
+"""When to read events again: a read costs as much as ten events, so under load they are let gather a little.
+
+Plain data, no clock.  What comes now and then is read at once; a writer of thousands of files in a second would
+otherwise wake the watcher for every single event.
+"""
+
+from __future__ import annotations
+
+AT_ONCE = 8.0  # reads in a row without a pause
+PER_SECOND = 250.0  # reads, beyond those
+PAUSE = 0.003  # seconds
+
+
+class Spacing:
+    def __init__(self, now: float) -> None:
+        self._left = AT_ONCE
+        self._at = now
+
+    def pause(self, now: float) -> float:
+        """After a read: how long to wait before the next one, in seconds; 0.0 for not at all."""
+        self._left = min(AT_ONCE, self._left + (now - self._at) * PER_SECOND)
+        self._at = now
+        self._left -= 1.0
+        if self._left >= 0.0:
+            return 0.0
+        self._left = 0.0
+        return PAUSE
