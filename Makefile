@@ -14,7 +14,7 @@ HERE := $(COLLECTIONS)/ansible_collections/lockstep/realtime
 export ANSIBLE_COLLECTIONS_PATH := $(COLLECTIONS)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help venv demo demo-down bench test test-quick test-unit test-system test-sanity test-e2e lint types build clean
+.PHONY: help venv demo demo-down bench bench-core test test-quick test-unit test-system test-sanity test-e2e lint types build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,11 +72,18 @@ test-e2e: venv $(HERE) ## the demo, and as root the playbooks on the lab's hosts
 	  echo 'make: the lab needs root, and this is user '"$$(id -un)"': only the demo is tested' >&2; tests/install-needs rsync; fi
 	$(BIN)/pytest tests/e2e
 
-bench: venv $(HERE) ## lag and throughput of a deployment on this machine, seen from outside
-	@$(MAKE) demo DEMO_DIR='$(DEMO_DIR)-bench' >build-bench.log
-	$(BIN)/python tests/bench/run.py '$(DEMO_DIR)-bench' || { $(MAKE) demo-down DEMO_DIR='$(DEMO_DIR)-bench'; exit 1; }
-	@$(MAKE) demo-down DEMO_DIR='$(DEMO_DIR)-bench' >>build-bench.log
-	@rm -f build-bench.log
+# Few and small figures are not for the documentation, unless somebody asks for it: make bench QUICK=1 DOCS=docs
+QUICK ?=
+DOCS ?= $(if $(QUICK),,docs)
+bench: venv ## side by side with lsyncd and the guides' scripts, as docs/benchmarks.md (QUICK=1: in 3 minutes)
+	@tests/install-needs rsync lsyncd inotify-tools
+	@mkdir -p build
+	$(BIN)/python tests/bench/run.py $(if $(QUICK),--quick )$(if $(DOCS),--docs '$(DOCS)' )--results build/bench.json \
+	  --command 'make bench$(if $(QUICK), QUICK=1)'
+	@$(if $(DOCS),,echo 'make: docs/benchmarks.md is left as it is (DOCS=docs writes it)' >&2)
+
+bench-core: venv ## CPU time of the pure core: from events to batches
+	$(BIN)/python tests/bench/core.py
 
 build: venv ## the collection's tarball, in build/
 	$(BIN)/ansible-galaxy collection build --force --output-path build .

@@ -1,92 +1,183 @@
-"""The figures of one deployment on this machine: `python3 tests/bench/run.py DEMO_DIR` (see `make bench`).
+#!/usr/bin/env python3
+"""The bench: `tests/bench/run.py`, or scenarios one by one: `tests/bench/run.py --only lag-1000,burst --subjects ours`.
 
-Lag of changes at several rates, with the pacing as deployed; and a tree copied in at once, until the target is equal,
-beside the same tree copied and sent by one bare rsync through the same daemon.
+Every figure goes to standard output as a line of JSON when it is taken, progress to standard error, and at the end the
+table; with `--docs` also the page and the plots of the documentation.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
-import os
-import random
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import Any, Callable, Optional
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from trees import differences
+from bench import about, isolation, report, scenarios_lag, scenarios_standing, scenarios_trees, subjects
+from bench.extent import FULL, QUICK, Extent
+from bench.figures import Figures, Record
+from bench.observer import Overflow
+from bench.place import BenchError, Place
 
-LAG = Path(__file__).with_name("lag.py")
-FILES, DIRECTORIES = 10_000, 1_000
-RESERVED = frozenset({b".lockstep"})
+Scenario = Callable[[Place, subjects.Subject, Extent], Record]
 
-
-def make_tree(top: Path) -> None:
-    chance = random.Random(2)
-    data = chance.randbytes(20_000)
-    for number in range(DIRECTORIES):
-        below = top / f"{number % 30}" / f"{number}"
-        below.mkdir(parents=True)
-        for name in range(FILES // DIRECTORIES):
-            (below / f"f{name}").write_bytes(data[: chance.randrange(1_000, 20_000)])
-
-
-def timed(*argv: str) -> float:
-    start = time.perf_counter()
-    subprocess.run(argv, check=True)
-    return time.perf_counter() - start
+TREES: dict[str, tuple[Scenario, list[str]]] = {
+    "burst": (scenarios_trees.burst, ["ours", "lsyncd", "script-tree"]),
+    "rename": (scenarios_trees.rename, ["ours", "lsyncd", "script-tree"]),
+    "deletion": (scenarios_trees.deletion, ["ours", "lsyncd", "script-tree"]),
+    "large": (scenarios_lag.large, ["ours", "lsyncd", "script-tree"]),
+    "start": (scenarios_standing.start, ["ours", "lsyncd"]),
+    "start-quarter": (scenarios_standing.start_quarter, ["ours"]),
+    "idle": (scenarios_standing.idle, ["ours", "lsyncd", "script-tree"]),
+}
 
 
-def files_below(top: Path) -> int:
-    return sum(len(files) for _, _, files in os.walk(top))
+def schedule(extent: Extent, only: list[str], wanted: list[str]) -> list[tuple[str, str, Scenario]]:
+    """What is to be measured: scenario, contender, how.  Contenders of one scenario follow one another.
+
+    Empty lists stand for everything; who is named for a scenario that is named is measured in it, sensible or not.
+    """
+    table: list[tuple[str, str, Scenario]] = []
+    for rate in sorted({*extent.lag_seconds, *(int(name[4:]) for name in only if name.startswith("lag-"))}):
+        at_rate: Scenario = functools.partial(scenarios_lag.lag, rate)
+        for name in subjects.ALL:
+            asked = f"lag-{rate}" in only and name in wanted
+            if asked or extent.stands(name, rate):
+                table.append((f"lag-{rate}", name, at_rate))
+    for scenario, (how, names) in TREES.items():
+        asked_for = wanted if scenario in only else []
+        usual = [name for name in names if f"{scenario} {name}" not in extent.left_out]
+        table += [(scenario, name, how) for name in dict.fromkeys([*usual, *asked_for])]
+    return [
+        (scenario, name, how)
+        for scenario, name, how in table
+        if (not only or scenario in only or (scenario.startswith("lag-") and "lag" in only))
+        and (not wanted or name in wanted)
+    ]
 
 
-def burst(demo: Path, work: Path) -> dict[str, float]:
-    """Seconds for a tree of 10,000 files in 1,000 directories."""
-    tree, source, target = work / "tree", demo / "source", demo / "backup"
-    make_tree(tree)
-    chosen = json.loads((demo / "chosen.json").read_text())
-    password = work / "password"
-    password.write_text((demo / "password").read_text())
-    password.chmod(0o600)
-    copy = timed("cp", "-r", str(tree), str(work / "copy"))
-    url = f"rsync://rsync_backup@127.0.0.1:{chosen['daemon_port']}/demo/bare/"
-    bare = timed("rsync", "-aW", "--sockopts=TCP_NODELAY", f"--password-file={password}", f"{work}/copy/", url)
-    start = time.perf_counter()
-    subprocess.run(["cp", "-r", str(tree), str(source / "burst")], check=True)
-    while files_below(target / "burst") < FILES:
-        time.sleep(0.05)
-        if time.perf_counter() > start + 300:
-            sys.exit("bench: the tree does not arrive")
-    while differences(source / "burst", target / "burst"):
-        if time.perf_counter() > start + 300:
-            sys.exit("bench: the trees do not become equal")
-    ours = time.perf_counter() - start
-    return {"copy_s": copy, "bare_rsync_s": bare, "until_equal_s": ours, "ratio": ours / (copy + bare)}
+def measure(folder: Path, scenario: str, name: str, how: Scenario, extent: Extent) -> Record:
+    """One figure on a fresh place; one that could not be taken says why, under `error`."""
+    record: Record = {"scenario": scenario, "subject": name}
+    place = Place(Path(tempfile.mkdtemp(prefix="place-", dir=folder)))
+    subject: Optional[subjects.Subject] = None
+    try:
+        place.open()
+        subject = subjects.ALL[name](place)
+        record.update(how(place, subject, extent))
+    except (BenchError, Overflow, subprocess.CalledProcessError) as wrong:
+        record["error"] = str(wrong) or type(wrong).__name__
+    finally:
+        if subject is not None:
+            subject.stop()
+        place.close()
+    return record
+
+
+def take(folder: Path, planned: list[tuple[str, str, Scenario]], extent: Extent) -> Figures:
+    """All figures, one after the other; each is printed as it comes."""
+    figures = Figures()
+    for number, (scenario, name, how) in enumerate(planned, 1):
+        say(f"bench: {number} of {len(planned)}: {scenario}, {subjects.ALL[name].title} ...")
+        began = time.monotonic()
+        record = measure(folder, scenario, name, how, extent)
+        record["measured_in_s"] = time.monotonic() - began
+        figures.add(record)
+        rounded = {key: round(value, 4) if isinstance(value, float) else value for key, value in record.items()}
+        print(json.dumps(rounded), flush=True)
+    return figures
+
+
+def publish(figures: Figures, told: dict[str, Any], docs: Optional[Path]) -> None:
+    """The table, and with `docs` the page with its plots."""
+    print(report.table(figures))
+    print(report.verdict(figures))
+    if told["extent"]["quick"]:
+        print(report.QUICK)
+    for line in report.errors(figures):
+        print(line)
+    if docs:
+        from bench import plots  # noqa: PLC0415 - a single scenario needs no plotting library
+
+        drawn = [(title, f"benchmarks/{file}") for title, file in plots.draw(figures, docs / "benchmarks")]
+        (docs / "benchmarks.md").write_text(report.page(figures, told, drawn))
+        say(f"bench: written {docs / 'benchmarks.md'}")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="scenarios: lag, lag-RATE, " + ", ".join(TREES))
+    parser.add_argument("--subjects", default="", help="contenders: " + ", ".join(subjects.ALL))
+    parser.add_argument("--quick", action="store_true", help="fewer rates, shorter, smaller trees")
+    parser.add_argument(
+        "--repeat", type=int, default=1, help="take every figure so many times; the table has the median"
+    )
+    parser.add_argument("--package", type=Path, help="folder that holds another version of the watcher's package")
+    parser.add_argument("--folder", type=Path, help="work below this folder, not in memory; it must exist")
+    parser.add_argument("--plain", action="store_true", help="no namespaces: for looking at it with a profiler")
+    parser.add_argument("--results", type=Path, help="write the raw figures to this file (JSON)")
+    parser.add_argument("--docs", type=Path, help="write benchmarks.md and benchmarks/*.svg into this folder")
+    parser.add_argument("--table-of", type=Path, help="measure nothing: the table (and --docs) of these raw figures")
+    parser.add_argument("--command", default="tests/bench/run.py", help="what the page says that it was made by")
+    return parser.parse_args()
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("demo", type=Path, help="folder of a running demo")
-    parser.add_argument("--rates", default="5,50,200,1000")
-    parser.add_argument("--seconds", type=float, default=10.0)
-    given = parser.parse_args()
-    for rate in given.rates.split(","):
-        print(subprocess.run(
-            [sys.executable, str(LAG), str(given.demo / "source"), str(given.demo / "backup"),
-             "--rate", rate, "--seconds", str(given.seconds)],
-            check=True, text=True, capture_output=True,
-        ).stdout.strip(), flush=True)  # fmt: skip
-    work = given.demo / "bench"
-    work.mkdir()
+    given = arguments()
+    if given.table_of:
+        publish(*Figures.load(given.table_of), given.docs)
+        return 0
+    only, wanted = (list(filter(None, text.split(","))) for text in (given.only, given.subjects))
+    extent = QUICK if given.quick else FULL
+    if unknown := set(wanted) - subjects.ALL.keys():
+        sys.exit(f"bench: no such contender: {', '.join(sorted(unknown))}")
+    planned = schedule(extent, only, wanted)
+    if not planned:
+        sys.exit("bench: nothing to measure")
+    if absent := about.missing():
+        sys.exit(f"bench: {', '.join(absent)} must be installed")
+    own = isolation.inside()
+    if own is None and not given.plain:
+        status = isolation.enter(sys.argv, given.folder)
+        if status is not None:
+            return status
+        say("bench: no namespaces are to be had here: the wire is not measured")
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
+    folder = own or Path(tempfile.mkdtemp(prefix="bench-", dir=given.folder or isolation.roomy(extent.memory)))
     try:
-        print(json.dumps({key: round(value, 2) for key, value in burst(given.demo, work).items()}))
+        if own:
+            isolation.loopback_up()
+            if not given.folder and not isolation.mount_memory(own, extent.memory):
+                say(f"bench: less than {extent.memory * 1.2 / 1e9:.0f} GB of memory are free, so not in memory")
+        # A copy: whoever works on the package while this runs does not change what is measured.
+        subjects.Ours.package = Path(shutil.copytree(given.package or subjects.PACKAGE, folder / "package"))
+        kind = about.file_system(folder)
+        where = "in memory (tmpfs)" if kind == "tmpfs" else f"on {kind}"
+        told = about.describe(extent, where, given.command)
+        say(f"bench: {len(planned) * given.repeat} figures, trees {where}, {folder}")
+        figures = take(folder, planned * given.repeat, extent)
+        if given.results:
+            figures.save(given.results, told)
+            say(f"bench: raw figures in {given.results}")
+        publish(figures, told, given.docs)
+    except KeyboardInterrupt:
+        say("bench: interrupted")
+        return 130
     finally:
-        shutil.rmtree(work)
+        if own is None:
+            shutil.rmtree(folder, ignore_errors=True)
     return 0
 
 

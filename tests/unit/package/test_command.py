@@ -11,9 +11,10 @@ import pytest
 from lockstep.config import Target
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane
-from lockstep.transfer.outcome import IN_THE_WAY
+from lockstep.transfer.outcome import IN_THE_WAY, made
 
 DAEMON = Target("rsync://u@h/m", "rsync", "u", "h", 8730, "m", "", "/etc/secret", ("--bwlimit=1",))
+CONNECTED = [lane for lane in Lane if lane not in (Lane.LINK, Lane.FUZZY_ELSEWHERE)]  # the others need two names
 ODD = [b"#c", b";c", b"-n", b" ", b"new\nline", b"\xff", b"*", b"[x]", b"a'\"$(x)`", b"--delete"]
 
 
@@ -38,7 +39,7 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "target"
 
 
-@pytest.mark.parametrize("lane", list(Lane))
+@pytest.mark.parametrize("lane", CONNECTED)
 def test_a_daemon_is_addressed_with_its_user_and_port_and_the_password_stays_in_its_file(lane: Lane) -> None:
     argv = command.batch("/usr/bin/rsync", DAEMON, lane)
     assert argv[0] == "/usr/bin/rsync"
@@ -124,7 +125,7 @@ def test_only_the_lane_of_removal_deletes(source: Path, target: Path, lane: Lane
     (target / "d/f").touch()
     assert carry_out(command.batch("rsync", folder(target), lane), source, b"d").returncode == 0
     assert (target / "d/f").exists()
-    asked = carry_out(command.removal_count("rsync", folder(target)), source, b"d")
+    asked = carry_out(command.batch("rsync", folder(target), Lane.COUNT), source, b"d")
     assert asked.stdout == b"*deleting   d/f\n*deleting   d/\n"
     assert (target / "d/f").exists()
     assert carry_out(command.batch("rsync", folder(target), Lane.REMOVE), source, b"d").returncode == 0
@@ -173,7 +174,50 @@ def test_a_comparison_changes_nothing_and_tells_everything(source: Path, target:
     assert os.listdir(target) == ["old"]
 
 
+def test_a_link_is_made_of_the_same_name_elsewhere_and_what_stands_there_is_left(source: Path, target: Path) -> None:
+    for top in (source / "new", target / "old", target / "new"):
+        top.mkdir()
+    for name in ("same", "there"):
+        for top in (source / "new", target / "old"):
+            (top / name).write_text("data")
+            os.utime(top / name, (1, 1))
+    (source / "new" / "unknown").write_text("sent")
+    (target / "new" / "there").write_text("else")
+    argv = command.renamed("rsync", folder(target), Lane.LINK, b"new", b"old")
+    done = carry_out(argv, source / "new", b"same", b"there", b"unknown")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert made(done.stdout.splitlines(keepends=True), 0) == {b"same", b"unknown"}
+    assert (target / "new" / "same").stat().st_ino == (target / "old" / "same").stat().st_ino
+    assert (target / "new" / "there").read_text() == "else"
+
+
+def test_a_file_that_got_another_name_is_right_whatever_has_its_size_and_time(source: Path, target: Path) -> None:
+    for top in (source, target):
+        (top / "d").mkdir()
+    for path, data in ((source / "d" / "new", "right"), (target / "d" / "old", "wrong")):
+        path.write_text(data)
+        os.utime(path, (1, 1))
+    done = carry_out(command.batch("rsync", folder(target), Lane.FUZZY), source, b"d/new")
+    assert (done.returncode, (target / "d" / "new").read_text()) == (0, "right")
+
+
+@pytest.mark.parametrize("lane", [Lane.LINK, Lane.FUZZY_ELSEWHERE])
+def test_directories_of_a_rename_are_named_to_a_daemon_from_its_modules_root(lane: Lane) -> None:
+    below = Target("", "rsync", "u", "h", 8730, "m", "a/b", None, ())
+    argv = command.renamed("rsync", below, lane, b"-new dir", b"old\xff")
+    assert argv[-1] == "rsync://u@h:8730/m/a/b/./-new dir/"
+    assert any(os.fsencode(word).endswith(b"-dest=/a/b/old\xff") for word in argv)
+    assert command.renamed("rsync", DAEMON, lane, b"", b"old")[-1] == "rsync://u@h:8730/m/./"
+
+
+@pytest.mark.parametrize(
+    ("new", "fits"), [(b"a b", True), (b"-x", True), (b"a*", False), (b"[a", False), (b"a?", False)]
+)
+def test_names_that_a_daemon_takes_for_patterns_are_not_used(new: bytes, fits: bool) -> None:
+    assert command.can_be_renamed(new, b"st*r") is fits
+
+
 def test_a_process_without_a_name_leaves_with_0(target: Path) -> None:
-    for lane in Lane:
+    for lane in CONNECTED:
         done = carry_out(command.batch("rsync", folder(target), lane), Path("/srv"))
         assert (lane, done.returncode, done.stderr) == (lane, 0, b"")

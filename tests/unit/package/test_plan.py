@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lockstep.batch import Batch
 from lockstep.changes import (
     ATTRIBUTES,
     CONTENT,
@@ -25,7 +26,7 @@ from lockstep.changes import (
     ancestors,
     parent_of,
 )
-from lockstep.plan import BULK, LOOK_AHEAD, Batch, Plan, Planner
+from lockstep.plan import BULK, LOOK_AHEAD, Plan, Planner
 from lockstep.transfer.command import Lane
 
 ALL = frozenset(Lane)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from lockstep.recent import PAUSE, changed_since
 
 
@@ -57,6 +59,13 @@ def test_a_long_walk_pauses_for_the_others(tmp_path: Path) -> None:
     told = list(changed_since(os.fsencode(tmp_path), b"", 0.0, nothing))
     assert told.count(None) == 2
     assert len(told) == 2 * PAUSE + 2
+
+
+def test_entries_that_take_long_make_it_pause_sooner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lockstep.recent.SLICE", 0.0)
+    for number in range(5):
+        (tmp_path / str(number)).touch()
+    assert list(changed_since(os.fsencode(tmp_path), b"", 0.0, nothing)).count(None) == 5
 
 
 def test_names_that_are_no_text_are_told_as_they_are(tmp_path: Path) -> None:

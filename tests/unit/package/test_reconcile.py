@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 import pytest
 
-from lockstep.changes import ATTRIBUTES, CONTENT, GONE, PERMITTED, SUBTREE, SUSPECT, Change, Changes
+from lockstep.changes import ATTRIBUTES, CONTENT, DIRECTORY_GONE, GONE, PERMITTED, SUBTREE, SUSPECT, Change, Changes
 from lockstep.config import MaxDelete, Target
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
@@ -210,3 +210,241 @@ def test_after_a_stop_nothing_is_begun(rig: Rig) -> None:
     assert not rig.reconcile.busy
     rig.reconcile.proceed()
     assert not rig.reconcile.running
+
+
+def compared(rig: Rig) -> None:
+    """Until the comparison is over and its differences are counted; nothing is handed over yet."""
+
+    async def work() -> None:
+        deadline = time.monotonic() + 20
+        rig.reconcile.proceed()
+        while rig.reconcile.state == "comparing":
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.002)
+
+    asyncio.run(work())
+
+
+def test_a_comparison_that_ends_after_a_stop_hands_over_nothing_and_leaves_nothing_open(rig: Rig) -> None:
+    rig.put("source/new")
+    rig.reconcile.want_all(5.0)
+
+    async def work() -> None:
+        rig.reconcile.proceed()
+        assert rig.reconcile.running
+        running = rig.reconcile._running
+        rig.reconcile.stop()
+        deadline = time.monotonic() + 20
+        while rig.reconcile.running:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.002)
+        assert running is not None
+        assert all(part.found.closed for part in running._parts)
+
+    asyncio.run(work())
+    assert not rig.reconcile.busy
+    rig.reconcile.proceed()
+    assert not rig.backlog.paths
+    assert rig.failures == []
+    assert rig.reconcile.oldest() == 5.0  # nothing of it has arrived, and none may think so
+
+
+def test_a_stop_while_differences_wait_closes_what_they_come_from(rig: Rig) -> None:
+    rig.put("source/new")
+    rig.reconcile.want_all(5.0)
+    compared(rig)
+    feeding = rig.reconcile._feeding
+    assert feeding is not None
+    rig.reconcile.stop()
+    assert all(part.found.closed for part in feeding._parts)
+    rig.reconcile.proceed()
+    assert not rig.backlog.paths
+
+
+def test_progress_counts_what_is_confirmed_and_not_what_is_handed_over(rig: Rig) -> None:
+    for number in range(10):
+        rig.put(f"source/{number}", "x" * 100)
+    rig.reconcile.want_all(5.0)
+    found = rig.reconcile
+    assert found.progress(time.monotonic()).known == 0
+    compared(rig)
+    rig.reconcile.confirmed([])  # from now on it is told
+    rig.backlog_done = False
+    for _step in range(5):
+        found.proceed()
+    before = found.progress(time.monotonic())
+    assert (before.known, before.done, before.bytes_known, before.bytes_done) == (11, 0, 1000, 0)
+    assert before.entries == 11
+    found.confirmed([b"1", b"2", b"something else"])
+    found.confirmed([b"1"])
+    some = found.progress(time.monotonic() + 10)
+    assert (some.done, some.bytes_done) == (2, 200)
+    rig.backlog.paths.clear()
+    assert found.progress(time.monotonic()).done == 2
+    rig.backlog_done = True
+    found.proceed()
+    end = found.progress(time.monotonic())
+    assert (end.known, end.done, end.bytes_known, end.bytes_done) == (11, 11, 1000, 1000)
+    assert (end.rate, end.left) == (None, None)
+
+
+def test_without_being_told_what_left_the_backlog_counts_as_arrived(rig: Rig) -> None:
+    for number in range(10):
+        rig.put(f"source/{number}", "x" * 100)
+    rig.reconcile.want_all(5.0)
+    compared(rig)
+    rig.backlog_done = False
+    for _step in range(5):
+        rig.reconcile.proceed()
+    assert rig.reconcile.progress(time.monotonic()).done == 0
+    for path in (b"3", b"4"):
+        del rig.backlog.paths[path]
+    found = rig.reconcile.progress(time.monotonic())
+    assert (found.done, found.bytes_done) == (2, 200)
+
+
+def test_the_rate_and_what_is_left_are_told_once_they_are_known(rig: Rig) -> None:
+    for number in range(10):
+        rig.put(f"source/{number}", "x" * 100)
+    rig.reconcile.want_all(5.0)
+    compared(rig)
+    rig.backlog_done = False
+    for _step in range(5):
+        rig.reconcile.proceed()
+    now = time.monotonic()
+    first = rig.reconcile.progress(now)
+    assert (first.rate, first.byte_rate, first.left) == (None, None, None)
+    rig.reconcile.confirmed([b"%d" % number for number in range(5)])
+    later = rig.reconcile.progress(now + 10)
+    assert later.rate == pytest.approx(0.5, rel=0.2)
+    assert later.byte_rate == pytest.approx(50.0, rel=0.2)
+    assert later.left == pytest.approx(6 / 0.5, rel=0.2)
+    assert later.elapsed == pytest.approx(10.0, rel=0.2)
+
+
+def test_a_later_comparison_tells_how_long_the_last_one_took(rig: Rig) -> None:
+    rig.put("source/new")
+    rig.reconcile.want_all(5.0)
+    rig.proceed()
+    assert rig.reconcile._took is not None
+    rig.reconcile._took = 100.0
+
+    async def work() -> None:
+        rig.reconcile.want_all(6.0)
+        rig.reconcile.proceed()
+        now = time.monotonic()
+        found = rig.reconcile.progress(now + 30)
+        assert (found.known, found.done, found.entries) == (0, 0, 2)
+        assert found.left == pytest.approx(70.0, abs=5.0)
+        assert found.elapsed == pytest.approx(30.0, abs=5.0)
+        assert rig.reconcile.progress(now + 300).left is None
+        deadline = time.monotonic() + 20
+        while rig.reconcile.running:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.002)
+        rig.reconcile.stop()
+
+    asyncio.run(work())
+
+
+def test_many_that_are_not_confirmed_are_counted_within_bounds(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lockstep.reconcile.OUTSTANDING", 4)
+    for number in range(10):
+        rig.put(f"source/{number}", "x")
+    rig.reconcile.want_all(5.0)
+    compared(rig)
+    rig.backlog_done = False
+    for _step in range(5):
+        rig.reconcile.proceed()
+    assert len(rig.reconcile._outstanding) == 4
+    assert rig.reconcile._outstanding_bytes == sum(rig.reconcile._outstanding.values())
+
+
+def test_what_could_not_be_compared_completely_is_compared_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One end of a comparison with an error is followed by another comparison, whose good end takes the error away."""
+    monkeypatch.setattr("lockstep.reconcile.RETRY", 0.01)
+    (tmp_path / "again").mkdir()
+    rig = Rig(tmp_path / "again")
+    rig.put("source/new")
+    program, once = tmp_path / "rsync", tmp_path / "once"
+    program.write_text(
+        f'#!/bin/sh\n[ -e {once} ] && exec rsync "$@"\n: > {once}\n'
+        "echo 'rsync: [receiver] opendir \"d\" failed: Permission denied (13)' >&2\nexit 23\n"
+    )
+    program.chmod(0o755)
+    rig.source.rsync = str(program)
+    rig.reconcile.want_all(5.0)
+
+    async def work() -> None:
+        deadline = time.monotonic() + 20
+        while not rig.reconcile.error:
+            assert time.monotonic() < deadline
+            rig.reconcile.proceed()
+            await asyncio.sleep(0.002)
+        assert "opendir" in rig.reconcile.error
+        assert b"new" not in rig.backlog.paths
+        while rig.reconcile.error or rig.reconcile.busy:
+            assert time.monotonic() < deadline
+            rig.reconcile.proceed()
+            await asyncio.sleep(0.002)
+        rig.reconcile.stop()
+
+    asyncio.run(work())
+    assert b"new" in rig.backlog.paths
+
+
+def test_a_large_tree_is_shared_by_several_processes_with_the_same_outcome(rig: Rig) -> None:
+    for number in range(12):
+        rig.put(f"source/d{number}/new")
+        rig.put(f"target/d{number}/old")
+    rig.put("target/gone")
+    rig.reconcile.want_all(5.0)
+
+    async def work() -> None:
+        rig.reconcile.proceed()
+        assert rig.reconcile._running is not None
+        assert len(rig.reconcile._running._parts) == 2
+        deadline = time.monotonic() + 20
+        while rig.reconcile.running:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.002)
+
+    asyncio.run(work())
+    found = rig.proceed()
+    for number in range(12):
+        assert found[b"d%d/new" % number] == ATTRIBUTES
+        assert found[b"d%d/old" % number] == GONE | PERMITTED
+    assert found[b"gone"] == GONE | PERMITTED
+    assert rig.guard.recent(time.monotonic()) == 13
+
+
+def test_the_guard_decides_on_the_sum_of_all_processes(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, MaxDelete(percent=1.0, at_least=12, window=60.0))
+    for number in range(12):
+        rig.put(f"source/d{number}/new")
+        rig.put(f"target/d{number}/old")
+    rig.put("target/gone")
+    rig.reconcile.want_all(5.0)
+    found = rig.proceed()
+    assert not any(flags & GONE for flags in found.values())
+    assert sum(len(items) for items, _count, _of in rig.held) == 13
+    assert rig.held[0][1] == 13
+
+
+def test_a_directory_in_which_something_is_to_be_deleted_is_not_gone_itself(rig: Rig) -> None:
+    rig.put("source/d/f")
+    rig.put("target/d/f")
+    rig.put("target/d/old")
+    rig.reconcile.want(b"d", Change(SUBTREE, time.monotonic() + 100))
+    assert rig.proceed() == {b"d": ATTRIBUTES, b"d/old": GONE | PERMITTED}
+
+
+def test_a_file_where_a_directory_was_is_a_deletion_of_all_below(rig: Rig) -> None:
+    rig.put("source/d")
+    rig.put("target/d/old")
+    rig.reconcile.want_all(5.0)
+    found = rig.proceed()
+    assert found[b"d/old"] & GONE
+    assert found[b"d"] & DIRECTORY_GONE

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from lockstep.batch import Batch
 from lockstep.changes import DIRECTORY_GONE, GONE, PERMITTED, Change
 from lockstep.config import Target
 from lockstep.filters import Filter
-from lockstep.plan import Batch
 from lockstep.removal import Answer, deletable, is_permitted, must_ask, read_answer
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane

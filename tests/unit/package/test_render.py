@@ -149,3 +149,34 @@ def test_a_document_with_nothing_in_it_can_be_shown() -> None:
 )
 def test_times_are_for_people(seconds: float | None, shown: str) -> None:
     assert render.duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("reconcile", "shown"),
+    [
+        ({"state": "comparing"}, "comparing"),
+        (
+            {"state": "comparing", "known": 0, "done": 0, "elapsed": 65.0, "entries": 220_220, "remaining": 3.0},
+            "comparing, about 220,220 entries, for 1 min 5 s, about 3 s left",
+        ),
+        (
+            {"state": "sending", "known": 5000, "done": 40, "bytes_known": 12_500_000, "bytes_done": 900,
+             "rate": 1234.5, "byte_rate": 51_200.0, "elapsed": 2.0, "remaining": 4020.0},
+            "sending, 40 of 5,000, 900 B of 12.5 MB, 1,234 a second (51.2 KB), for 2 s, about 1 h 7 min left",
+        ),
+        ({"state": "sending", "known": 5, "done": 0, "rate": 0.0, "remaining": None}, "sending, 0 of 5"),
+        ({"state": "failed", "known": 0, "done": 0, "elapsed": None}, "failed, 0 of 0"),
+    ],
+)  # fmt: skip
+def test_how_far_a_reconcile_is_is_told_as_far_as_it_is_known(reconcile: dict[str, Any], shown: str) -> None:
+    assert f"    reconcile: {shown}\n" in render.text(document("reconciling", reconcile=reconcile))
+    assert f"<dt>reconcile</dt><dd>{shown}</dd>" in render.html(document("reconciling", reconcile=reconcile))
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1 KB"), (3_400, "3.4 KB"), (120_000_000, "120 MB"), (999_999, "1 MB"),
+     (1.5e12, "1.5 TB"), (2.5e15, "2,500 TB")],
+)  # fmt: skip
+def test_sizes_are_for_people(count: float, shown: str) -> None:
+    assert render.size(count) == shown

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lockstep.changes import CONTENT, GONE, Change
+from lockstep.progress import Progress
 from lockstep.standing import Standing
 from lockstep.status.condition import Condition
 from lockstep.status.snapshot import PROBLEMS_SHOWN, document
@@ -31,8 +32,11 @@ def a_target(name: str = "h/m", **more: Any) -> Any:
     standing = Standing()
     return SimpleNamespace(**{
         "config": SimpleNamespace(name=name, url=f"rsync://u@{name}"), "standing": standing,
-        "reconcile": SimpleNamespace(state="done", started=1.0, finished=2.0, known=10, handed=9),
-        "backlog": [1, 2], "pending": 3, "in_flight": 4, "oldest": lambda: None,
+        "reconcile": SimpleNamespace(
+            state="sending", started=1.0, finished=None,
+            progress=lambda now: Progress(10, 7, 2000, 500, 3.26, 99.96, 7.04, 60.01, 100),
+        ),
+        "pending": 3, "in_flight": 4, "oldest": lambda: None,
         "state": Condition("live", "", 5.0), **more,
     })  # fmt: skip
 
@@ -67,7 +71,19 @@ def test_in_step_it_is_healthy_and_complete() -> None:
         "failures", "last_confirmed", "reconcile", "held", "problems",
     }  # fmt: skip
     assert (target["lag"], target["pending"], target["in_flight"], target["held"]) == (0.0, 3, 4, None)
-    assert target["reconcile"] == {"state": "done", "started": 1.0, "finished": 2.0, "known": 10, "done": 7}
+    assert target["reconcile"] == {
+        "state": "sending", "started": 1.0, "finished": None, "known": 10, "done": 7, "bytes_known": 2000,
+        "bytes_done": 500, "rate": 3.3, "byte_rate": 100.0, "remaining": 7.0, "elapsed": 60.0, "entries": 100,
+    }  # fmt: skip
+
+
+def test_what_is_not_known_of_a_reconcile_is_null() -> None:
+    target = a_target()
+    target.reconcile.progress = lambda now: Progress()
+    found = through_json(a_service(target))["mirrors"][0]["targets"][0]["reconcile"]
+    assert [name for name, value in found.items() if value is None] == [
+        "finished", "rate", "byte_rate", "remaining", "elapsed", "entries",
+    ]  # fmt: skip
 
 
 def test_names_that_are_no_text_come_back_as_their_bytes() -> None:

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from lockstep.source import Reading, Seen
 from lockstep.source import inotify as kernel
-from lockstep.source.watches import _REWRITTEN as REWRITTEN
-from lockstep.source.watches import WatchTree
+from lockstep.source.watches import TRIES, WatchTree
 
 
 def excluded(path: bytes, is_dir: bool) -> bool:
@@ -157,7 +156,8 @@ def feed(tree: WatchTree, monkeypatch: pytest.MonkeyPatch, *events: tuple[int, b
     """What is seen when the kernel tells these of names in the source, in one read."""
     raw = [(tree._root, mask, 0, name) for mask, name in events]
     with monkeypatch.context() as patch:
-        patch.setattr(tree._inotify, "read", lambda: raw)
+        reads = [raw]
+        patch.setattr(tree._inotify, "read", lambda: reads.pop() if reads else [])
         reading = tree.read()
     assert reading.events == len(events)
     return reading.seen
@@ -169,8 +169,8 @@ def test_a_file_that_is_made_written_and_closed_is_one_entry_and_not_looked_at(
     tree = watch()
     monkeypatch.setattr(tree, "_will_be_closed", lambda path: pytest.fail(f"looked at {path!r}"))
     made = [(kernel.CREATE, b"f"), (kernel.MODIFY, b"f"), (kernel.MODIFY, b"f"), (kernel.ATTRIB, b"f")]
-    assert feed(tree, monkeypatch, *made, (kernel.CLOSE_WRITE, b"f")) == [(REWRITTEN, b"f")]
-    assert feed(tree, monkeypatch, (kernel.CREATE, b"f"), (kernel.CLOSE_WRITE, b"f")) == [(REWRITTEN, b"f")]
+    assert feed(tree, monkeypatch, *made, (kernel.CLOSE_WRITE, b"f")) == [(Seen.REWRITTEN, b"f")]
+    assert feed(tree, monkeypatch, (kernel.CREATE, b"f"), (kernel.CLOSE_WRITE, b"f")) == [(Seen.REWRITTEN, b"f")]
     assert feed(tree, monkeypatch, (kernel.CREATE, b"f"), (kernel.MODIFY, b"f")) == [(Seen.WRITTEN, b"f")]
     assert feed(tree, monkeypatch, (kernel.MODIFY, b"f"), (kernel.MODIFY, b"f")) == [(Seen.WRITTEN, b"f")]
     assert feed(tree, monkeypatch, (kernel.CLOSE_WRITE, b"f"), (kernel.ATTRIB, b"f")) == [(Seen.CLOSED, b"f")]
@@ -179,12 +179,16 @@ def test_a_file_that_is_made_written_and_closed_is_one_entry_and_not_looked_at(
 def test_files_that_are_written_by_turns_are_one_entry_each(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     masks = (kernel.CREATE, kernel.MODIFY, kernel.MODIFY, kernel.CLOSE_WRITE)
     by_turns = [(mask, name) for mask in masks for name in (b"a", b"b", b"c")]
-    assert feed(watch(), monkeypatch, *by_turns) == [(REWRITTEN, b"a"), (REWRITTEN, b"b"), (REWRITTEN, b"c")]
+    assert feed(watch(), monkeypatch, *by_turns) == [
+        (Seen.REWRITTEN, b"a"),
+        (Seen.REWRITTEN, b"b"),
+        (Seen.REWRITTEN, b"c"),
+    ]
 
 
 def test_what_is_written_after_its_close_is_not_closed(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     events = [(kernel.MODIFY, b"f"), (kernel.CLOSE_WRITE, b"f"), (kernel.MODIFY, b"f")]
-    assert feed(watch(), monkeypatch, *events) == [(REWRITTEN, b"f"), (Seen.WRITTEN, b"f")]
+    assert feed(watch(), monkeypatch, *events) == [(Seen.REWRITTEN, b"f"), (Seen.WRITTEN, b"f")]
 
 
 def test_no_entry_is_moved_across_an_event_of_a_directory(
@@ -232,7 +236,7 @@ def meaning(entries: list[tuple[Seen, bytes]]) -> tuple[set[bytes], set[tuple[by
     for what, path in entries:
         if what is Seen.WRITTEN:
             unclosed.add(path)
-        elif what in (Seen.COMPLETE, REWRITTEN) or (what is Seen.CLOSED and path in unclosed):
+        elif what in (Seen.COMPLETE, Seen.REWRITTEN) or (what is Seen.CLOSED and path in unclosed):
             todo.add((path, "content"))
         elif what is Seen.GONE:
             todo.add((path, "look"))
@@ -533,16 +537,32 @@ def test_a_rename_whose_halves_come_with_two_reads_is_paired(
     wd = tree._root
     reads = [
         [(wd, kernel.MOVED_FROM, 7, b"a"), (wd, kernel.MOVED_FROM, 8, b"out")],
-        [],
+        *[[]] * TRIES,
         [(wd, kernel.MOVED_TO, 7, b"b")],
         [(wd, kernel.MOVED_TO, 8, b"too late")],
     ]
     monkeypatch.setattr(tree._inotify, "read", lambda: reads.pop(0))
     assert origins(tree.read()) == {}
-    assert origins(tree.read()) == {}
     assert origins(tree.read()) == {b"b": b"a"}
     assert tree._moved == {}
     assert origins(tree.read()) == {}
+
+
+def test_the_other_half_of_a_rename_is_waited_for_a_moment(
+    root: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the going and the coming stand next to each other, as whoever takes them expects."""
+    tree = watch()
+    wd = tree._root
+    reads = [
+        [(wd, kernel.MOVED_FROM, 7, b"a")],
+        [(wd, kernel.MOVED_TO, 7, b"b"), (wd, kernel.MOVED_FROM, 8, b"b")],
+        [(wd, kernel.MOVED_TO, 8, b"c")],
+    ]
+    monkeypatch.setattr(tree._inotify, "read", lambda: reads.pop(0))
+    reading = tree.read()
+    assert [path for _what, path in reading.seen] == [b"a", b"b", b"b", b"c"]
+    assert reading.origins == {1: b"a", 3: b"b"}
 
 
 def test_what_came_from_outside_or_from_an_excluded_name_has_no_origin(

@@ -17,6 +17,7 @@ STRUCTURE = 16  # a directory came: nothing below it may be sent before it
 SUBTREE = 32  # everything below may have changed: compare, do not send blindly
 SUSPECT = 64  # came with a moved directory, so even its ctime is old: once collapsed, only contents tell
 PERMITTED = 128  # a deletion that the guard has let through already
+MOVED = 256  # came here by a rename: without CONTENT, the target may have its data under the old name (renames.py)
 
 LIMIT = 50_000
 

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Callable, Protocol
 
+from lockstep.batch import Batch
 from lockstep.changes import DIRECTORY_GONE, PERMITTED, Change, Changes
 from lockstep.config import Mirror
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
 from lockstep.look import look
-from lockstep.plan import Batch
 from lockstep.removal import is_permitted, must_ask, read_answer
 from lockstep.standing import Standing
 from lockstep.transfer import command
@@ -49,7 +49,8 @@ class Source(Protocol):
 class Deletions:
     """`ask()` for a batch; `on_verdict(batch, verdict, outcome)` is called at once or when the target has answered.
 
-    `entries()` is how many entries the target has; `pending` are the changes that are not under way.
+    `entries()` is how many entries the target has; `pending` are the changes that are not under way; `moved(path)` is
+    how many entries at and below a name have another one by now.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Deletions:
         pending: Sequence[Changes],
         entries: Callable[[], int],
         on_verdict: Callable[[Batch, Verdict, Outcome], None],
+        moved: Callable[[bytes], int] = lambda path: 0,
     ) -> None:
         self.guard = DeletionGuard(source.config.max_delete)
         self._source = source
@@ -68,6 +70,7 @@ class Deletions:
         self._pending = pending
         self._entries = entries
         self._on_verdict = on_verdict
+        self._moved = moved
 
     # ------------------------------------------------------------------ may it go?
 
@@ -92,7 +95,8 @@ class Deletions:
         else:
             if answer.instead is not None:
                 batch.listed = dict.fromkeys(answer.instead, True)
-            self._count(batch, 0 if is_permitted(batch) else answer.count)
+            moved = sum(map(self._moved, batch.items))
+            self._count(batch, 0 if is_permitted(batch) else max(0, answer.count - moved))
 
     def _count(self, batch: Batch, count: int) -> None:
         """`count` deletions, 0 for those that were let through already."""

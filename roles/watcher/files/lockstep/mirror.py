@@ -14,11 +14,14 @@ import time
 from typing import Callable, Optional
 
 from lockstep import memory as memories
-from lockstep.changes import ATTRIBUTES, CONTENT, DIRECTORY_GONE, GONE, STRUCTURE, SUSPECT, Change
+from lockstep.changes import ATTRIBUTES, CONTENT, DIRECTORY_GONE, GONE, MOVED, STRUCTURE, SUSPECT, Change
 from lockstep.config import Config, Mirror
 from lockstep.custody import Custody
 from lockstep.filters import Filter
+from lockstep.look import look
+from lockstep.renames import WORTH
 from lockstep.source import Reading, Seen
+from lockstep.source.spacing import Spacing
 from lockstep.source.watches import WatchTree
 from lockstep.status.condition import Condition, of_target
 from lockstep.target import TargetSync
@@ -50,6 +53,8 @@ class MirrorSync:
         self._unclosed = Unclosed(config.quiet, config.max_wait)
         self._unclosed_timer: Optional[asyncio.TimerHandle] = None
         self._walking: Optional[asyncio.Handle] = None
+        self._spacing = Spacing(time.monotonic())
+        self._resting: Optional[asyncio.TimerHandle] = None  # until events are read again
         self._on_ready = on_ready
         self._loop = asyncio.get_running_loop()
         self._drained = time.monotonic()  # when the events that waited were last taken
@@ -73,6 +78,10 @@ class MirrorSync:
     def may_send(self) -> bool:
         return self.watched and not self.custody.held
 
+    @property
+    def scanning(self) -> bool:
+        return self.tree is not None and self.tree.scanning
+
     def oldest_unclosed(self) -> Optional[float]:
         return self._unclosed.oldest()
 
@@ -95,7 +104,7 @@ class MirrorSync:
             self.custody.hold(f"source {os.fsdecode(self.config.source)} cannot be watched: {err.strerror or err}")
             self._on_ready()
             return False
-        self._loop.add_reader(self.tree.fileno(), self._readable)
+        self._listen()
         self._walk_on()
         return True
 
@@ -163,6 +172,9 @@ class MirrorSync:
         if self._unclosed_timer is not None:
             self._unclosed_timer.cancel()
             self._unclosed_timer = None
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
         if self.tree is not None:
             self._loop.remove_reader(self.tree.fileno())
             self.tree.close()
@@ -217,6 +229,12 @@ class MirrorSync:
 
     # ------------------------------------------------------------------ from the source to the targets
 
+    def _listen(self) -> None:
+        """Have events read as they come, from now on."""
+        self._resting = None
+        if self.tree is not None:
+            self._loop.add_reader(self.tree.fileno(), self._readable)
+
     def _readable(self) -> None:
         if self.tree is None:
             return
@@ -233,6 +251,10 @@ class MirrorSync:
         self._take(reading)
         if self.tree.scanning:
             self._walk_on()
+        pause = self._spacing.pause(time.monotonic())
+        if pause:
+            self._loop.remove_reader(self.tree.fileno())
+            self._resting = self._loop.call_later(pause, self._listen)
 
     def _overflow(self) -> None:
         self.overflows += 1
@@ -250,16 +272,21 @@ class MirrorSync:
         if not reading.seen:
             return
         now = time.monotonic()
-        unclosed = self._unclosed
-        for what, path in reading.seen:
+        unclosed, origins, moved = self._unclosed, reading.origins, -1
+        for number, (what, path) in enumerate(reading.seen):
+            if origins and number + 1 in origins and origins[number + 1] == path:
+                moved = number + 1 if self._renamed(path, *reading.seen[number + 1], now) else -1
             if what is Seen.WRITTEN:
                 unclosed.written(path, now)
+            elif what is Seen.REWRITTEN:
+                first = unclosed.settled(path)
+                self._note(path, CONTENT, now if first is None else first)
             elif what is Seen.CLOSED:
                 first = unclosed.settled(path)
                 self._note(path, ATTRIBUTES if first is None else CONTENT, now if first is None else first)
             elif what is Seen.COMPLETE:
                 unclosed.settled(path)
-                self._note(path, CONTENT, now)
+                self._note(path, MOVED if number == moved else CONTENT, now)
             elif what is Seen.GONE:
                 unclosed.settled(path)
                 self._note(path, GONE, now)
@@ -279,6 +306,24 @@ class MirrorSync:
         for target in self.targets:
             target.note(path, flags, since)
 
+    def _renamed(self, old: bytes, what: Seen, new: bytes, now: float) -> bool:
+        """Before the going of the one and the coming of the other are noted.  True where targets shall know of it."""
+        if what is Seen.DIRECTORY_NEW:
+            for target in self.targets:
+                target.renamed(old, new, now)
+            for path, first in self._unclosed.take_below(old):
+                self._note(new + path[len(old) :], CONTENT, first)
+        elif old in self._unclosed or not self._is_large(new):
+            return False
+        else:
+            for target in self.targets:
+                target.renamed(old, new, now)
+        return True
+
+    def _is_large(self, path: bytes) -> bool:
+        status = look(self.config.source, path)
+        return status is not None and stat.S_ISREG(status.st_mode) and status.st_size >= WORTH
+
     def _found(self, path: bytes, now: float) -> None:
         """A file that stood there before its directory was watched: written still, complete, or moved in."""
         try:
@@ -289,7 +334,8 @@ class MirrorSync:
         if stat.S_ISREG(status.st_mode) and -SETTLE < clock - status.st_mtime < SETTLE:
             self._unclosed.found(path, now)
         else:
-            self._note(path, CONTENT if clock - status.st_ctime < FRESH else CONTENT | SUSPECT, now)
+            # as CONTENT, if the target knows of no rename by which it came
+            self._note(path, MOVED if clock - status.st_ctime < FRESH else MOVED | SUSPECT, now)
 
     def _await_unclosed(self, now: float) -> None:
         due = self._unclosed.next_due()

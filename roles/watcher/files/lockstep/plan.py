@@ -14,11 +14,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Callable, Optional
 
+from lockstep.batch import Batch
 from lockstep.changes import (
     ATTRIBUTES,
     CONTENT,
     DIRECTORY_GONE,
     GONE,
+    MOVED,
     PERMITTED,
     STRUCTURE,
     SUBTREE,
@@ -26,67 +28,18 @@ from lockstep.changes import (
     Change,
     Changes,
     ancestors,
-    parent_of,
 )
-from lockstep.transfer.command import Lane
+from lockstep.renames import WORTH, Group, Renames
+from lockstep.transfer.command import Lane, can_be_renamed
 
 Look = Callable[[bytes], Optional[os.stat_result]]
 
 MAX_NAMES = 2_000
 MAX_BYTES = 64 << 20
 BULK = 8 << 20  # bytes from which a file goes alone, so that it delays nobody
+FRUITLESS = 500  # looks in a row that brought nothing: the batches that are free are full, or wait for others
+SINGLY = 100  # files that were renamed one by one, in one batch
 LOOK_AHEAD = 4 * MAX_NAMES  # changes looked at in one go
-
-
-@dataclass(eq=False)
-class Batch:
-    """Names that one rsync takes: `items` are confirmed with it, `listed` is what goes over the pipe.
-
-    `listed` says of each name whether it is more than a directory's attributes, so that nothing above or below it may
-    be under way elsewhere.
-    """
-
-    lane: Lane
-    bulk: bool = False
-    backlog: bool = False  # found by a reconcile, not by an event
-    replaces: bool = False  # what stands at its one name now stood as a directory before: that goes with all below it
-    items: dict[bytes, Change] = field(default_factory=dict)
-    listed: dict[bytes, bool] = field(default_factory=dict)
-    above: set[bytes] = field(default_factory=set)  # every directory above what is listed
-    covered: set[bytes] = field(default_factory=set)  # paths that another one in `items` stands for
-    stale: set[bytes] = field(default_factory=set)  # directories whose times are to be sent again when it has ended
-    size: int = 0
-
-    def add(self, path: bytes, whole: bool = False) -> None:
-        if path not in self.listed:
-            self.listed[path] = whole
-            self.above.update(ancestors(path))
-        elif whole:
-            self.listed[path] = True
-
-    def take(self, path: bytes, change: Change, whole: bool = True) -> None:
-        known = self.items.get(path)
-        if known is None:
-            self.items[path] = change
-        else:
-            permitted = known.flags & change.flags & PERMITTED
-            known.flags = (known.flags | change.flags) & ~PERMITTED | permitted
-            known.since = min(known.since, change.since)
-        self.add(path, whole)
-
-    def touches(self, path: bytes, whole: bool = True) -> bool:
-        """May this path not be under way elsewhere meanwhile?"""
-        if path in self.listed or (whole and path in self.above):
-            return True
-        return any(self.listed.get(above, False) for above in ancestors(path))
-
-    @property
-    def parents(self) -> set[bytes]:
-        """The directories whose times on the target this batch changes."""
-        return {parent_of(path) for path, whole in self.listed.items() if path and (whole or path in self.items)}
-
-    def oldest(self) -> float:
-        return min(change.since for change in self.items.values())
 
 
 @dataclass
@@ -102,7 +55,8 @@ class Planner:
     """One round of planning over the changes of one target.
 
     `free` says which lanes can take a batch, `bulk_slots` how many large files may start, `under_way` what holds which
-    paths.  What is planned is taken out of the changes; the caller puts it back if it fails.
+    paths.  What is planned is taken out of the changes; the caller puts it back if it fails.  `needed` says of a path
+    that is gone from the source that what the target has there is still to be made into something else.
     """
 
     def __init__(
@@ -114,6 +68,8 @@ class Planner:
         bulk_slots: int = 0,
         delete: bool = True,
         structure: Optional[Callable[[bytes], bool]] = None,
+        renames: Optional[Renames] = None,
+        needed: Callable[[bytes], bool] = lambda path: False,
         max_names: int = MAX_NAMES,
         max_bytes: int = MAX_BYTES,
     ) -> None:
@@ -126,6 +82,10 @@ class Planner:
         self._bulk_slots = bulk_slots
         self._delete = delete
         self._waits_elsewhere = structure
+        self._renames = renames
+        self._needed = needed
+        self._moved: dict[bytes, Change] = {}
+        self._status: dict[bytes, os.stat_result] = {}  # of what is in `_moved`
         self._max_names = max_names
         self._max_bytes = max_bytes
         self._open: dict[Lane, Batch] = {}
@@ -136,14 +96,19 @@ class Planner:
 
     def run(self) -> Plan:
         look_ahead = LOOK_AHEAD if Lane.CONTENT in self._free else LOOK_AHEAD // 16
+        fruitless = 0
         for number, (path, change) in enumerate(self._changes.paths.items()):
-            if number >= look_ahead:
+            if number >= look_ahead or fruitless > FRUITLESS:
                 break
             if path in self._taken or not self._worth_a_look(change):
                 continue
             if any(batch.touches(path, change.flags != ATTRIBUTES) for batch in self._before):
                 continue
+            taken = len(self._taken) + len(self._moved)
             self._place(path, change)
+            fruitless = 0 if len(self._taken) + len(self._moved) > taken else fruitless + 1
+        if self._moved:
+            self._place_moved()
         for batch in self._plan.batches:
             self._list_parents(batch)
         for path in self._taken:
@@ -157,7 +122,7 @@ class Planner:
 
     def _worth_a_look(self, change: Change) -> bool:
         """Nothing is asked of the disk for what has no free lane whatever the answer."""
-        if change.flags & (SUBTREE | GONE):
+        if change.flags & (SUBTREE | GONE | MOVED):
             return True
         if change.flags & CONTENT:
             return self._room(Lane.CONTENT) or self._bulk_slots > 0
@@ -191,9 +156,12 @@ class Planner:
         if change.flags & DIRECTORY_GONE:
             self._put_replacing(path, change)
             return
-        lane = Lane.CONTENT if change.flags & CONTENT else Lane.REST
-        if change.flags & GONE:
-            lane = Lane.CONTENT  # gone and here again: another one
+        if change.flags & (MOVED | CONTENT | GONE) == MOVED and stat.S_ISREG(status.st_mode):
+            self._moved[path] = change
+            self._status[path] = status
+            return
+        # gone and here again, or moved here: another one
+        lane = Lane.CONTENT if change.flags & (CONTENT | GONE | MOVED) else Lane.REST
         if stat.S_ISREG(status.st_mode) and status.st_size >= BULK:
             self._put_bulk(lane, path, change)
         else:
@@ -214,6 +182,8 @@ class Planner:
             return
         if not top:
             self._plan.root_missing = True
+            return
+        if self._needed(top):
             return
         known = self._changes.paths.get(top) if top != path else None
         batch = self._batch(Lane.REMOVE)
@@ -245,6 +215,39 @@ class Planner:
                 break
             top = above
         return top, False
+
+    def _place_moved(self) -> None:
+        """What is worth it is made of what the target has; the rest is sent like anything new."""
+        sizes = {path: status.st_size for path, status in self._status.items()}
+        rest = dict(self._moved)
+        for group in self._renames.groups(sizes) if self._renames is not None else ():
+            if group.size < WORTH or not can_be_renamed(group.new, group.old):
+                continue
+            for path in group.olds:
+                del rest[path]
+            self._put_group(group)
+        for path, change in rest.items():
+            change.flags |= CONTENT
+            self._place_file(path, change, self._status[path])
+
+    def _put_group(self, group: Group) -> None:
+        if group.lane not in self._free or group.lane in self._open:
+            return
+        batch = Batch(group.lane, link=None if group.lane is Lane.FUZZY else (group.new, group.old))
+        batch.reserved = {group.old} if group.whole else set()
+        if group.whole and self._blocked(group.old, None):
+            return
+        for path, old in group.olds.items():
+            if any(map(self._has_structure, ancestors(path))) or self._blocked(path, None):
+                continue
+            if not group.whole:
+                if len(batch.reserved) >= SINGLY or self._blocked(old, None):
+                    continue
+                batch.reserved.add(old)
+            self._taken.add(path)
+            batch.take(path, self._moved[path])
+        if batch.items:
+            self._begin(batch)
 
     # ------------------------------------------------------------------ lanes
 
@@ -333,7 +336,7 @@ class Planner:
         for parent in batch.parents:
             if parent in batch.listed:
                 continue
-            alone = batch.bulk or batch.replaces or batch.lane is Lane.REMOVE
+            alone = batch.bulk or batch.replaces or batch.reserved or batch.lane is Lane.REMOVE
             if not parent or alone or self._blocked(parent, batch, whole=False):
                 batch.stale.add(parent)
                 continue

@@ -7,10 +7,12 @@ before.  Nobody can set a ctime (stat(2)).  The walk pauses often, for whoever s
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from typing import Callable, Optional
 
 PAUSE = 300  # entries between pauses
+SLICE = 0.005  # seconds between pauses: from a cold disk few entries take long
 
 
 def changed_since(
@@ -22,6 +24,7 @@ def changed_since(
     """
     left = [top]
     looked = 0
+    pause_at = time.monotonic() + SLICE
     while left:
         path = left.pop()
         prefix = path + b"/" if path else b""
@@ -29,8 +32,9 @@ def changed_since(
             with os.scandir(source + b"/" + path if path else source) as entries:
                 for entry in entries:
                     looked += 1
-                    if looked % PAUSE == 0:
+                    if looked == PAUSE or time.monotonic() >= pause_at:
                         yield None
+                        looked, pause_at = 0, time.monotonic() + SLICE
                     found = prefix + entry.name
                     is_dir = entry.is_dir(follow_symlinks=False)
                     if excluded(found, is_dir):

@@ -5,38 +5,86 @@ At the start, after an overflow, on schedule, on request, and where too many cha
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Optional
+from typing import Optional, Protocol
 
-from lockstep.changes import CONTENT, DIRECTORY_GONE, GONE, PERMITTED, SUBTREE, SUSPECT, Change
-from lockstep.comparison import Comparison, Scope, Totals
+from lockstep.backoff import Backoff
+from lockstep.changes import CONTENT, DIRECTORY_GONE, GONE, PERMITTED, SUBTREE, SUSPECT, Change, Changes
+from lockstep.comparison import Comparison, Difference, Scope, Totals, shares
+from lockstep.config import Mirror, Target
+from lockstep.filters import Filter
+from lockstep.guard import DeletionGuard
+from lockstep.progress import Meter, Progress, seconds_left
 from lockstep.recent import changed_since
+from lockstep.standing import Standing
 from lockstep.transfer.outcome import judge, reason
 from lockstep.transfer.process import Ended
-
-if TYPE_CHECKING:
-    from lockstep.target import TargetSync
 
 log = logging.getLogger(__name__)
 
 PORTION = 2_000  # differences handed over at a time
+OUTSTANDING = 50_000  # differences handed over whose arrival is waited for one by one, at most
 CTIME_SLACK = 2.0  # seconds: the kernel's clock for ctime is coarse, and a remembered moment is a little late
+MANY = 5_000  # entries from which a whole comparison is shared by several processes
+RETRY, RETRY_LONGEST = 60.0, 3600.0  # seconds until what could not be compared completely is compared again
+
+
+class Source(Protocol):
+    """What a reconcile needs to know of the mirror."""
+
+    @property
+    def config(self) -> Mirror: ...
+    @property
+    def rsync(self) -> str: ...
+    @property
+    def state_dir(self) -> str: ...
+    @property
+    def filters(self) -> Filter: ...
+
+
+class Destination(Protocol):
+    """What a reconcile needs of the target whose differences it finds."""
+
+    @property
+    def config(self) -> Target: ...
+    @property
+    def source(self) -> Source: ...
+    @property
+    def standing(self) -> Standing: ...
+    @property
+    def guard(self) -> DeletionGuard: ...
+    @property
+    def backlog(self) -> Changes:
+        """Where differences go, to be sent between live changes."""
+
+    @property
+    def backlog_done(self) -> bool:
+        """Everything that was handed over so far is on the target, or a change like any other."""
+
+    def kick(self) -> None:
+        """Call `proceed` soon."""
+
+    def hold(self, items: Mapping[bytes, Change], count: int, of: int) -> None:
+        """Keep back these deletions, `count` entries of `of` on the target."""
+
+    def comparison_failed(self, why: str) -> None: ...
 
 
 class Reconcile:
     """What is wanted, the comparison that runs, and the differences that are still to be handed to the backlog."""
 
-    def __init__(self, target: TargetSync) -> None:
+    def __init__(self, target: Destination) -> None:
         self._target = target
         self._wanted: dict[bytes, Change] = {}
         self._all_since: Optional[float] = None  # epoch; for a whole reconcile: what ctimes to distrust
         self._walks: list[tuple[bytes, float]] = []
         self._running: Optional[Comparison] = None
         self._feeding: Optional[Comparison] = None
-        self._differences: Optional[Iterator[Optional[tuple[bytes, int]]]] = None
+        self._differences: Optional[Iterator[Optional[Difference]]] = None
         self._deletions = PERMITTED
         self._deleted = b""  # the last deletion that was handed over
         self._held = (0, 0)  # deletions that are held, of how many entries
@@ -49,8 +97,19 @@ class Reconcile:
         self.error = ""
         self.started: Optional[float] = None
         self.finished: Optional[float] = None
-        self.known = 0
-        self.handed = 0
+        self.handed = 0  # differences, or done for another reason
+        self._last_known = 0
+        self._bytes = 0
+        self._found = 0  # files that were found by their ctime, beside the differences
+        self._handed_bytes = 0
+        self._outstanding: dict[bytes, int] = {}  # handed over and not confirmed → bytes
+        self._outstanding_bytes = 0
+        self._hears = False  # of what is confirmed; else what left the backlog counts as arrived
+        self._meter = Meter()
+        self._began = 0.0
+        self._took: Optional[float] = None  # seconds of the last whole comparison
+        self._retry = Backoff(RETRY, RETRY_LONGEST)
+        self._retry_at: Optional[asyncio.TimerHandle] = None
 
     # ------------------------------------------------------------------ wanting
 
@@ -86,10 +145,64 @@ class Reconcile:
         times = [change.since for change in chain(self._wanted.values(), self._compared.values())]
         return min(times, default=None)
 
+    # ------------------------------------------------------------------ how far it is
+
+    @property
+    def known(self) -> int:
+        """Differences found, as far as they are counted."""
+        found = self._feeding.known if self._feeding is not None else self._last_known
+        return max(found + self._found, self.handed)
+
+    @property
+    def _all_counted(self) -> bool:
+        return self._feeding is None or self._feeding.counted
+
+    def confirmed(self, paths: Iterable[bytes]) -> None:
+        """These are on the target, whether they were handed over from here or not."""
+        self._hears = True
+        if self._outstanding:
+            for path in paths:
+                self._outstanding_bytes -= self._outstanding.pop(path, 0)
+
+    def progress(self, now: float) -> Progress:
+        """How far the last reconcile is; `now` is monotonic seconds."""
+        if not self._hears:
+            self.confirmed([path for path in self._outstanding if path not in self._target.backlog.paths])
+            self._hears = False
+        comparing, entries = self.state == "comparing", self.totals.source or None
+        done, size = self._done()
+        if comparing or not (self.state == "sending" or self._outstanding):
+            elapsed = now - self._began if comparing else None
+            left = self._took - (now - self._began) if comparing and self._took is not None else None
+            if left is not None and left <= 0:
+                left = None
+            return Progress(self.known, done, self._bytes, size, None, None, left, elapsed, entries)
+        self._meter.note(now, done, size)
+        rates = self._meter.rates(now, done, size)
+        left = seconds_left(self.known - done, self._bytes - size, rates) if self._all_counted else None
+        rate, byte_rate = rates or (None, None)
+        return Progress(self.known, done, self._bytes, size, rate, byte_rate, left, now - self._began, entries)
+
+    def _done(self) -> tuple[int, int]:
+        """Differences and bytes that are on the target, or nothing to be waited for."""
+        done = max(0, self.handed - len(self._outstanding))
+        return done, min(self._bytes, max(0, self._handed_bytes - self._outstanding_bytes))
+
+    def _wait_for(self, path: bytes, size: int) -> None:
+        self._outstanding_bytes += size - self._outstanding.pop(path, 0)
+        self._outstanding[path] = size
+        if len(self._outstanding) > OUTSTANDING:
+            self._outstanding_bytes -= self._outstanding.pop(next(iter(self._outstanding)))
+
     # ------------------------------------------------------------------ one step after the other
 
     def proceed(self) -> None:
         """Hand over the next differences, or start the next comparison; called when the target has looked for work."""
+        if self._outstanding and self._target.backlog_done:
+            self._outstanding.clear()
+            self._outstanding_bytes = 0
+        if self.state == "sending":
+            self._meter.note(time.monotonic(), *self._done())
         if self._settling and self._target.backlog_done:
             self._settling = False
             self.whole_done = True
@@ -99,10 +212,13 @@ class Reconcile:
             self._compare()
 
     def stop(self) -> None:
+        """Begin nothing more, and forget what is wanted; of a comparison under way nothing will come."""
+        if self._running is not None:
+            self._running.unwanted = True
         if self._feeding is not None:
-            self._feeding.close()
-            self._feeding = None
+            self._fed()
         self._wanted.clear()
+        self._try_again(None)
 
     def kill(self) -> None:
         if self._running is not None:
@@ -111,8 +227,11 @@ class Reconcile:
     def _compare(self) -> None:
         source = self._target.source
         scope = self._take_scope()
+        self._try_again(None)
         self.state, self.error = "comparing", ""
-        self.started, self.finished, self.known, self.handed = time.time(), None, 0, 0
+        self.started, self.finished, self._began = time.time(), None, time.monotonic()
+        self._last_known = self._found = self.handed = self._bytes = self._handed_bytes = self._outstanding_bytes = 0
+        self._outstanding.clear()
         try:
             self._running = Comparison(
                 source.rsync, source.config.source, self._target.config, scope, source.filters.rsync_args(),
@@ -131,7 +250,10 @@ class Reconcile:
             if folded:
                 since = min([_epoch(min(folded)), *([] if since is None else [since])])
             self._walks = [] if since is None else [(b"", since)]
-            return Scope([b""], bool(whole.flags & SUSPECT))
+            source = self._target.source
+            many = self.totals.source == 0 or self.totals.source >= MANY
+            shared = shares(source.config.source, source.filters.excluded) if many else []
+            return Scope([b""], bool(whole.flags & SUSPECT), shared)
         suspect = next(iter(self._wanted.values())).flags & SUSPECT
         self._compared = {path: change for path, change in self._wanted.items() if change.flags & SUSPECT == suspect}
         for path in self._compared:
@@ -144,6 +266,9 @@ class Reconcile:
     def _compared_ended(self, comparison: Comparison, ended: Ended) -> None:
         self._running = None
         target, source = self._target, self._target.source
+        if comparison.unwanted:
+            comparison.close()
+            return
         if ended.code not in (0, 23, 24):
             comparison.close()
             self._fail(reason(ended.code, ended.stderr))
@@ -151,19 +276,26 @@ class Reconcile:
         outcome = judge(ended.code, ended.stderr, source.config.source, frozenset(comparison.scope.paths))
         # a subtree that vanished meanwhile gives an event of its own
         self.error = next(iter(outcome.refused.values()), outcome.reason)
+        if self.error:
+            self._try_again(comparison.scope)
+        else:
+            self._retry.reset()
         target.standing.answered()
-        whole = comparison.scope.paths == [b""]
+        whole = comparison.scope.whole
         if whole:
             self.totals = comparison.totals
             self.entries = self.totals.target
+            self._took = time.monotonic() - self._began
         self._deletions = self._permit(comparison.totals, whole)
         self.state, self._deleted = "sending", b""
-        self._feeding = comparison
-        self.known = comparison.count()
+        self._feeding, self._bytes = comparison, comparison.totals.size
+        self._began = time.monotonic()
+        self._meter.reset()
+        self._meter.note(self._began, 0, 0)
         excluded = source.filters.excluded
         walks = [changed_since(source.config.source, path, at - CTIME_SLACK, excluded) for path, at in self._walks]
-        recent = ((path, CONTENT) if path is not None else None for walk in walks for path in walk)
-        self._differences = chain(recent, comparison.differences())
+        recent = (Difference(path, CONTENT, -1, False) if path is not None else None for walk in walks for path in walk)
+        self._differences = chain(comparison.count(), recent, comparison.differences())
         target.kick()
 
     def _permit(self, totals: Totals, whole: bool) -> int:
@@ -191,9 +323,14 @@ class Reconcile:
                 break
             if item is None:
                 break
-            path, flags = item
+            path, flags, size, is_directory = item
+            if size < 0:
+                self._found += 1
+                size = 0
             self.handed += 1
-            if self._deleted.startswith(path + b"/"):  # rsync tells what is below a directory right before itself
+            self._handed_bytes += size
+            # rsync tells what is below a directory right before itself; where one is now, it is only less in it
+            if not is_directory and self._deleted.startswith(path + b"/"):
                 flags |= DIRECTORY_GONE | (flags & GONE or self._deletions)
             if flags & GONE:
                 self._deleted = path
@@ -201,21 +338,40 @@ class Reconcile:
                 held[path] = Change(flags & ~PERMITTED, since)
             else:
                 target.backlog.note(path, flags, since)
+                self._wait_for(path, size)
         if held:
             target.hold(held, *self._held)
             self._held = (0, self._held[1])
         target.kick()
 
     def _handed_all(self) -> None:
-        assert self._feeding is not None
-        self._feeding.close()
-        self._feeding = self._differences = None
+        self._last_known = 0  # now that each is handed over, their number is known exactly
+        self._fed()
         if b"" in self._compared:
             self.entries += self.totals.created - (self.totals.deletions if self._deletions else 0)
             self._settling = True
             self._all_since = None
         self._compared = {}
         self.state, self.finished = "done", time.time()
+
+    def _fed(self) -> None:
+        assert self._feeding is not None
+        self._feeding.close()
+        self._feeding = self._differences = None
+
+    def _try_again(self, scope: Optional[Scope]) -> None:
+        """Compare this again after a while, as not all of it could be; with None no more."""
+        if self._retry_at is not None:
+            self._retry_at.cancel()
+            self._retry_at = None
+        if scope is not None:
+            self._retry_at = asyncio.get_running_loop().call_later(self._retry.next(), self._retry_now, scope)
+
+    def _retry_now(self, scope: Scope) -> None:
+        self._retry_at = None
+        for path in scope.paths:
+            self.want(path, Change(SUSPECT if scope.checksum else 0, time.monotonic()))
+        self._target.kick()
 
     def _fail(self, why: str) -> None:
         for path, change in self._compared.items():

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import IO, Callable
 
+from lockstep.batch import Batch
 from lockstep.changes import DIRECTORY_GONE, PERMITTED, ancestors
 from lockstep.comparison import parse_line
 from lockstep.filters import Filter
-from lockstep.plan import Batch
 
 
 def is_permitted(batch: Batch) -> bool:

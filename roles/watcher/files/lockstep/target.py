@@ -10,30 +10,45 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import chain
 from typing import Callable, Optional, Protocol
 
-from lockstep.changes import ATTRIBUTES, DIRECTORY_GONE, GONE, PERMITTED, Change, Changes
+from lockstep.batch import Batch
+from lockstep.changes import (
+    ATTRIBUTES,
+    CONTENT,
+    DIRECTORY_GONE,
+    GONE,
+    MOVED,
+    PERMITTED,
+    STRUCTURE,
+    Change,
+    Changes,
+)
 from lockstep.config import Mirror, Target
 from lockstep.deletions import Deletions, Verdict, judge_batch
 from lockstep.filters import Filter
 from lockstep.look import look
 from lockstep.pace import Pace
-from lockstep.plan import Batch, Plan, Planner
+from lockstep.plan import Plan, Planner
 from lockstep.reconcile import Reconcile
+from lockstep.renames import MANY, Renames
 from lockstep.standing import Standing
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane
-from lockstep.transfer.outcome import IN_THE_WAY, Outcome, Result, reason
+from lockstep.transfer.outcome import IN_THE_WAY, Outcome, Result, made, reason
 from lockstep.transfer.pool import Pool
 from lockstep.transfer.process import Ended, Process
 
 log = logging.getLogger(__name__)
 
 BULK_SLOTS = 2
-BACKLOG_NAMES = 500
+QUIET = 1.0  # seconds without a change, after which the backlog goes in batches as large as any
+BACKLOG_NAMES = 500  # in smaller ones it delays live changes less
 BACKLOG_BYTES = 16 << 20
+RENAMING = frozenset({Lane.LINK, Lane.FUZZY, Lane.FUZZY_ELSEWHERE})
 PROBLEMS = 10_000  # paths refused by the target that are remembered one by one
 
 
@@ -51,6 +66,10 @@ class Source(Protocol):
     def may_send(self) -> bool:
         """Not held, and its watches stand."""
 
+    @property
+    def scanning(self) -> bool:
+        """Are directories that came still being walked through?"""
+
     def oldest_unclosed(self) -> Optional[float]: ...
 
 
@@ -64,6 +83,7 @@ class TargetSync:
         self.live = Changes()
         self.backlog = Changes(limit=1 << 62)  # fed by the reconcile in portions of its own
         self.reconcile = Reconcile(self)
+        self.renames = Renames()
         self._look = partial(look, source.config.source)
         self._pace = Pace(source.config.pace)
         self._pool = Pool(lambda lane: command.batch(source.rsync, config, lane), self._spare_lost, source.state_dir)
@@ -74,8 +94,12 @@ class TargetSync:
             (self.live, self.backlog),
             lambda: self.reconcile.entries,
             self._may_delete,
+            self.renames.take_moved,
         )
         self.guard = self._deletions.guard
+        self._noted = 0.0  # when something changed last
+        self._can_link = True  # until the target refuses it
+        self._needed_for: Optional[set[bytes]] = None
         self._under_way: dict[Batch, Optional[Process]] = {}
         self._on_state = on_state
         self._kicked: Optional[asyncio.Handle] = None
@@ -84,12 +108,38 @@ class TargetSync:
 
     # ------------------------------------------------------------------ what changed
 
+    def renamed(self, old: bytes, new: bytes, now: float) -> None:
+        """To be told before the going of `old` and the coming of `new` are noted."""
+        waiting = len(self.live) + len(self.backlog) + self.in_flight + len(self.standing.parked)
+        sure = self.source.config.delete and self.reconcile.whole_done and not self.reconcile.busy
+        if not (self._can_link and sure and waiting < MANY):
+            self.renames.forget()
+            return
+        batches = [batch.items.items() for batch in self._under_way]
+        refused = [(path, problem.change) for path, problem in self.standing.problems.items()]
+        pending = chain(
+            self.live.paths.items(), self.backlog.paths.items(), *batches, refused, self.standing.parked.items()
+        )
+        for path in self.renames.renamed(old, new, pending) or ():
+            self.live.note(path, CONTENT, now)
+
     def note(self, path: bytes, flags: int, since: float) -> None:
+        if flags & MOVED:
+            if self.renames.stands_at(path) is None:
+                flags = flags & ~MOVED | CONTENT
+            else:
+                self.renames.came_along(path)
+        elif self.renames:
+            if flags & STRUCTURE:
+                self.renames.came_along(path)
+            if self.renames.noted(path, flags):
+                self.renames.forget()
         held = self.standing.parked.get(path)
         if held is not None and not self._deletions.is_back(path, held):
             held.flags |= flags  # sending it would be the deletion that is held
             return
         self.live.note(path, flags, since)
+        self._noted = since
 
     def kick(self) -> None:
         """Look for something to send, soon: once for all that was noted in this turn of the loop."""
@@ -119,6 +169,8 @@ class TargetSync:
         for path, change in self.standing.problems_due(now):
             self.live.note(path, change.flags, change.since)
             self.kick()
+        if self.renames and (self.reconcile.busy or not (self.source.scanning or any(self._moved()))):
+            self.renames.forget()
         if self.standing.parked_due(now):
             for path, change in self._deletions.come_back():
                 self.live.note(path, change.flags, change.since)
@@ -188,7 +240,10 @@ class TargetSync:
         if self.live.paths:
             self._carry_out(self._plan(self.live), self.live, now)
         if self.backlog.paths and not self._stopped and self._lanes():
-            plan = self._plan(self.backlog, max_names=BACKLOG_NAMES, max_bytes=BACKLOG_BYTES)
+            if now - self._noted > QUIET:
+                plan = self._plan(self.backlog)
+            else:
+                plan = self._plan(self.backlog, max_names=BACKLOG_NAMES, max_bytes=BACKLOG_BYTES)
             self._carry_out(plan, self.backlog, now)
         reconciling = self.reconcile.whole_wanted
         self.reconcile.proceed()
@@ -202,6 +257,7 @@ class TargetSync:
 
     def _plan(self, changes: Changes, **limits: int) -> Plan:
         other = self.backlog if changes is self.live else self.live
+        self._needed_for = None
         planner = Planner(
             changes,
             self._look,
@@ -210,12 +266,29 @@ class TargetSync:
             BULK_SLOTS - sum(batch.bulk for batch in self._under_way),
             self.source.config.delete,
             other.has_structure,
+            self.renames,
+            self._needed,
             **limits,
         )
         return planner.run()
 
+    def _moved(self) -> Iterator[bytes]:
+        """What came by a rename and is not confirmed."""
+        for items in (self.live.paths, *(batch.items for batch in self._under_way)):
+            yield from (path for path, change in items.items() if change.flags & MOVED)
+
+    def _needed(self, path: bytes) -> bool:
+        names = self.renames.made_of(path) if self.renames else []
+        if not names:
+            return False
+        if self._needed_for is None:
+            self._needed_for = self.renames.needed(self._moved())
+        # a new name that is gone already has gone on to another one, of which an event will tell
+        return self.source.scanning or path in self._needed_for or any(self._look(name) is None for name in names)
+
     def _carry_out(self, plan: Plan, origin: Changes, now: float) -> None:
         self.standing.settle(plan.settled)
+        self.reconcile.confirmed(plan.settled)
         if plan.again:
             self.kick()
         for path, change in plan.subtrees.items():
@@ -231,7 +304,8 @@ class TargetSync:
                 self._ask(batch)
             else:
                 self._launch(batch)
-            self._pace.started(now)
+            if not batch.backlog:  # which goes one at a time, and is as quick as the target is
+                self._pace.started(now)
 
     def _ask(self, batch: Batch) -> None:
         try:
@@ -241,13 +315,29 @@ class TargetSync:
             self._failed(f"rsync cannot be started: {err.strerror}")
 
     def _launch(self, batch: Batch) -> None:
-        names = command.names(self.source.config.source, list(batch.listed))
+        source, rsync = self.source.config.source, self.source.rsync
         if log.isEnabledFor(logging.DEBUG):
             self._log.debug("%s: %s", batch.lane.value, " ".join(map(repr, batch.listed)))
+
+        def ended(process: Process, how: Ended) -> None:
+            self._batch_ended(batch, process, how)
+
         try:
-            self._under_way[batch] = self._pool.run(
-                batch.lane, names, lambda process, ended: self._batch_ended(batch, ended)
-            )
+            if batch.lane not in RENAMING:
+                process = self._pool.run(batch.lane, command.names(source, list(batch.listed)), ended)
+            elif batch.link is None:
+                process = self._pool.run_alone(
+                    batch.lane, command.batch(rsync, self.config, batch.lane),
+                    command.names(source, list(batch.listed)), ended,
+                )  # fmt: skip
+            else:
+                new, old = batch.link
+                listed = [path[len(new) :].lstrip(b"/") for path in batch.listed]
+                process = self._pool.run_alone(
+                    batch.lane, command.renamed(rsync, self.config, batch.lane, new, old),
+                    command.names(source + b"/" + new, listed), ended,
+                )  # fmt: skip
+            self._under_way[batch] = process
         except OSError as err:
             self._return(batch)
             self._failed(f"rsync cannot be started: {err.strerror}")
@@ -285,13 +375,16 @@ class TargetSync:
 
     # ------------------------------------------------------------------ from the end of a process to what it means
 
-    def _batch_ended(self, batch: Batch, ended: Ended) -> None:
+    def _batch_ended(self, batch: Batch, process: Process, ended: Ended) -> None:
         if batch not in self._under_way:
             return
         outcome = judge_batch(batch, ended, self.source.config.source)
         if log.isEnabledFor(logging.DEBUG):
             self._log.debug("%s: %s: %s", batch.lane.value, outcome.result.value, " ".join(map(repr, batch.items)))
         self._pace.cost(ended.cpu, len(batch.listed))
+        if batch.lane in RENAMING:
+            self._made(batch, process, ended, outcome)
+            return
         if outcome.result is Result.FAILED:
             self._return(batch)
             if not self._stopped:
@@ -299,15 +392,38 @@ class TargetSync:
             return
         self._confirm(batch, outcome)
 
+    def _made(self, batch: Batch, process: Process, ended: Ended, outcome: Outcome) -> None:
+        """What could not be made of what the target has is sent; whether the target is down that will show."""
+        if ended.code == 4 and self._can_link:
+            self._can_link = False
+            self._log.warning("renamed files are sent as new: %s", outcome.reason)
+        if process.output is not None and batch.link is not None:
+            process.output.seek(0)
+            names = made(process.output, ended.code)
+            arrived = {path for path in batch.items if path[len(batch.link[0]) :].lstrip(b"/") in names}
+        else:
+            arrived = set(batch.items) if outcome.result is Result.CONFIRMED else set()
+        left = [(path, change) for path, change in batch.items.items() if path not in arrived]
+        for path, change in left:
+            del batch.items[path]
+            change.flags |= CONTENT
+        self.live.put_back(left)
+        self._confirm(batch, Outcome(Result.CONFIRMED))
+
     def _confirm(self, batch: Batch, outcome: Outcome) -> None:
         del self._under_way[batch]
         now = time.monotonic()
-        self.standing.confirmed([*batch.items, *batch.covered], outcome.refused, now)
+        if batch.items:
+            self.standing.confirmed([*batch.items, *batch.covered], outcome.refused, now)
+            self.reconcile.confirmed(chain(batch.items, batch.covered))
         if batch.lane is Lane.REMOVE:
+            for path in batch.items if self.renames else ():
+                self.renames.deleted(path)
             self.standing.settle_below(path for path in batch.items if path not in outcome.refused)
             self._look_again(batch, now)
+        since = batch.oldest() if batch.items else now
         for path in batch.stale:
-            self.live.note(path, ATTRIBUTES, batch.oldest())
+            self.live.note(path, ATTRIBUTES, since)
         for path in outcome.vanished:
             change = batch.items.get(path)
             self.live.note(path, GONE, now if change is None else change.since)

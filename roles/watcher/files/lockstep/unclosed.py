@@ -60,6 +60,12 @@ class Unclosed:
             self.settled(path)
             yield path, first
 
+    def take_below(self, directory: bytes) -> list[tuple[bytes, float]]:
+        """Take out what is below a directory, each with the time of its first write."""
+        below = directory + b"/"
+        found = [path for times in (self._first, self._settling) for path in times if path.startswith(below)]
+        return [(path, first) for path in found if (first := self.settled(path)) is not None]
+
     def next_due(self) -> Optional[float]:
         """When `due` will have something, at the latest estimate of now; None when nothing waits."""
         times = [

@@ -30,9 +30,12 @@ _NOT_OF_A_RUN = ~(kernel.MODIFY | kernel.CLOSE_WRITE | kernel.ATTRIB)
 
 # For the loop over events, where looking one up in an enumeration costs as much as the rest.
 _CREATE, _MODIFY, _CLOSE_WRITE, _ISDIR = kernel.CREATE, kernel.MODIFY, kernel.CLOSE_WRITE, kernel.ISDIR
-_WRITTEN, _CLOSED, _REWRITTEN, _COMPLETE = Seen.WRITTEN, Seen.CLOSED, Seen.COMPLETE, Seen.COMPLETE
+_WRITTEN, _CLOSED, _REWRITTEN, _COMPLETE = Seen.WRITTEN, Seen.CLOSED, Seen.REWRITTEN, Seen.COMPLETE
 _ATTRIBUTES = Seen.ATTRIBUTES
 _NOTHING, _IGNORED = None, Seen.FOUND  # two that no run of events can be
+
+TOGETHER = 0.0002  # seconds: the kernel queues both halves of a rename one after the other, and we may come in between
+TRIES = 3
 
 
 class WatchTree:
@@ -87,6 +90,11 @@ class WatchTree:
         what is left of them is for `scan()`."""
         reading = Reading()
         events = self._inotify.read()
+        for _try in range(TRIES if events else 0):
+            if not events[-1][1] & kernel.MOVED_FROM:
+                break
+            time.sleep(TOGETHER)
+            events = events + self._inotify.read()
         if events:
             earlier = list(self._moved)
             self._digest(events, reading)

@@ -7,6 +7,7 @@ the loop for one snapshot. That is also the test of life: a loop that does not a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import threading
@@ -23,6 +24,7 @@ Snapshot = Callable[[], dict[str, Any]]
 CLIENT_TIMEOUT = 10.0
 LOOP_TIMEOUT = 5.0
 MAX_THREADS = 16
+LOOK = 1.0  # seconds between looks whether to end
 
 
 class StatusHttp:
@@ -55,13 +57,17 @@ class StatusHttp:
             self._server = _Server(found[0], found[4][:2], self._ask)
         except OSError as error:
             raise OSError(f"status.listen {host}:{port}: {error.strerror or error}") from error
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), name="http", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(LOOK,), name="http", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Stop listening; a request under way may end by itself."""
         if self._server is not None and self._thread is not None:
-            self._server.shutdown()
+            ending = threading.Thread(target=self._server.shutdown)
+            ending.start()
+            with contextlib.suppress(OSError):  # so that it need not wait for its next look around
+                socket.create_connection((str(self._server.server_address[0]), self.port), 1).close()
+            ending.join()
             self._server.server_close()
             self._thread.join()
             self._server = self._thread = None

@@ -62,6 +62,17 @@ def duration(seconds: float | None) -> str:
     return f"{whole} s"
 
 
+def size(count: float) -> str:
+    """Bytes for people: 512 B, 3.4 KB, 120 MB, 1.5 TB."""
+    if count < 1000:
+        return f"{count:.0f} B"
+    for unit in ("KB", "MB", "GB", "TB"):
+        count /= 1000
+        if count < 999.5 or unit == "TB":
+            break
+    return f"{count:.1f} {unit}" if count < 100 and f"{count:.1f}"[-2:] != ".0" else f"{count:,.0f} {unit}"
+
+
 def kind(state: object) -> str:
     """good, busy or bad: how a state is to look."""
     return _KIND.get(str(state), "bad")
@@ -142,10 +153,7 @@ def _target_facts(target: Document, status: Document) -> Iterator[tuple[str, str
         yield "failures", f"{target['failures']:,}"
     reconcile = target.get("reconcile") or {}
     if reconcile.get("state") in ("comparing", "sending", "failed"):
-        yield (
-            "reconcile",
-            f"{plain(reconcile['state'])}, {reconcile.get('done') or 0:,} of {reconcile.get('known') or 0:,}",
-        )
+        yield "reconcile", ", ".join(_progress(reconcile))
     held = target.get("held")
     if held:
         yield (
@@ -156,6 +164,24 @@ def _target_facts(target: Document, status: Document) -> Iterator[tuple[str, str
             ),
         )
     yield from _problems("refused", target.get("problems"))
+
+
+def _progress(reconcile: Document) -> Iterator[str]:
+    """How far a reconcile is, as far as it is known."""
+    yield plain(reconcile["state"])
+    if reconcile["state"] != "comparing":
+        yield f"{reconcile.get('done') or 0:,} of {reconcile.get('known') or 0:,}"
+    elif reconcile.get("entries"):
+        yield f"about {reconcile['entries']:,} entries"
+    if reconcile.get("bytes_known"):
+        yield f"{size(reconcile.get('bytes_done') or 0)} of {size(reconcile['bytes_known'])}"
+    if reconcile.get("rate"):
+        speed = f"{reconcile['rate']:,.0f} a second"
+        yield f"{speed} ({size(reconcile['byte_rate'])})" if reconcile.get("byte_rate") else speed
+    if reconcile.get("elapsed") is not None:
+        yield f"for {duration(reconcile['elapsed'])}"
+    if reconcile.get("remaining") is not None:
+        yield f"about {duration(reconcile['remaining'])} left"
 
 
 def _reason(of: Document, status: Document) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Optional
 
 from lockstep import __version__
+from lockstep.progress import Progress
 from lockstep.status.condition import worst
 
 if TYPE_CHECKING:
@@ -73,6 +74,30 @@ def _mirror(mirror: MirrorSync) -> dict[str, Any]:
     }
 
 
+def _progress(of: Progress) -> dict[str, Any]:
+    """`done` of `known` differences and `bytes_done` of `bytes_known` are on the target.
+
+    `rate` and `byte_rate`: of them in a second; `remaining`: seconds until all are there; `elapsed`: seconds since the
+    comparison or the sending began; `entries`: of the source when everything was compared the last time.  Each of
+    these is null while it is not known.
+    """
+
+    def rounded(value: Optional[float]) -> Optional[float]:
+        return None if value is None else round(value, 1)
+
+    return {
+        "known": of.known,
+        "done": of.done,
+        "bytes_known": of.bytes_known,
+        "bytes_done": of.bytes_done,
+        "rate": rounded(of.rate),
+        "byte_rate": rounded(of.byte_rate),
+        "remaining": rounded(of.left),
+        "elapsed": rounded(of.elapsed),
+        "entries": of.entries,
+    }
+
+
 def _target(mirror: MirrorSync, target: TargetSync) -> dict[str, Any]:
     now, clock = time.monotonic(), time.time()
 
@@ -99,8 +124,7 @@ def _target(mirror: MirrorSync, target: TargetSync) -> dict[str, Any]:
             "state": reconcile.state,
             "started": reconcile.started,
             "finished": reconcile.finished,
-            "known": reconcile.known,
-            "done": max(0, reconcile.handed - len(target.backlog)),
+            **_progress(reconcile.progress(now)),
         },
         "held": {
             "deletions": standing.held_count,

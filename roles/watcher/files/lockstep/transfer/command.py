@@ -26,6 +26,8 @@ _NANOSECONDS = "--modify-window=-1"
 class Lane(Enum):
     """How rsync is to treat the names of a batch."""
 
+    __hash__ = object.__hash__  # enum's own is written in Python, and called for every name that is planned
+
     CONTENT = "content"  # send whatever size and time say
     REST = "rest"  # send if size or time differ, else only attributes
     REMOVE = "remove"  # delete what is missing here; only names proven to be missing may be listed
@@ -34,9 +36,14 @@ class Lane(Enum):
     )
     ROOT = "root"  # the attributes of the source itself, and of nothing else
     COUNT = "count"  # tell what REMOVE or REPLACE would delete, and delete nothing
-    LINK = "link"  # make them of what stands on the target under another directory's name
-    FUZZY = "fuzzy"  # as CONTENT, out of a file of the same directory where that has the same data
+    LINK = "link"  # link them to what stands on the target below another directory, under the same names
+    FUZZY = "fuzzy"  # as CONTENT, and the target looks for the data in the file's own directory first
+    FUZZY_ELSEWHERE = "fuzzy-elsewhere"  # the same, in another directory
 
+
+# blocks as large as they may be: of a file that only has another name one compares, 1 GB then costs 0.1 MB of sums
+_DELTA = ["--no-whole-file", "--block-size=131072"]
+_GLOB = frozenset(b"*?[")  # in a destination the daemon takes these for a pattern
 
 _LANES = {
     Lane.CONTENT: ["-I", _NANOSECONDS, "--ignore-missing-args"],
@@ -45,6 +52,7 @@ _LANES = {
     Lane.REPLACE: ["-I", _NANOSECONDS, "--force", "--ignore-missing-args"],
     # the root's name ends in a slash, which for rsync means what is in it, too; nothing else may be listed with this
     Lane.ROOT: [_NANOSECONDS, "--filter=- /*"],
+    Lane.FUZZY: ["-I", _NANOSECONDS, "--ignore-missing-args", "--fuzzy", *_DELTA],
     Lane.COUNT: ["-n", "-8", "--out-format=%i %n", _NANOSECONDS, "--force", "--delete-missing-args"],
 }
 
@@ -52,6 +60,25 @@ _LANES = {
 def batch(rsync: str, target: Target, lane: Lane) -> list[str]:
     """The process that waits, connected, for the names of one batch.  COUNT tells on stdout what would be deleted."""
     return [rsync, *_ATTRIBUTES, "-WS", *_LANES[lane], *_LISTED, *_target(target)]
+
+
+def renamed(rsync: str, target: Target, lane: Lane, new: bytes, old: bytes) -> list[str]:
+    """Make what is listed below the directory `new` out of what the target has below `old`; both exist there.
+
+    LINK tells on stdout what it made, sent ones too; what stands at a name already is left alone, whatever it is.
+    """
+    there = f"/{target.path}".rstrip("/") + "/" + os.fsdecode(old)
+    if lane is Lane.LINK:
+        how = ["-WS", "-ii", "-8", "--out-format=%i %n", "--ignore-existing", f"--link-dest={there}"]
+    else:
+        how = ["-S", "-I", "-yy", *_DELTA, f"--copy-dest={there}"]
+    options = [_NANOSECONDS, "--ignore-missing-args", *_LISTED]
+    return [rsync, *_ATTRIBUTES, *how, *options, *_target(target, below=f"./{os.fsdecode(new)}".rstrip("/"))]
+
+
+def can_be_renamed(new: bytes, old: bytes) -> bool:
+    """Do these names of directories reach a daemon as they are?"""
+    return not _GLOB & set(new) and len(new) + len(old) < 3_000
 
 
 def comparison(rsync: str, target: Target, filters: Sequence[bytes], delete: bool, checksum: bool) -> list[str]:
@@ -70,7 +97,8 @@ def names(source: bytes, paths: Sequence[bytes]) -> bytes:
     return b"".join([head + path + b"\0" for path in paths])
 
 
-def _target(target: Target, timeout: int = IO_TIMEOUT) -> list[str]:
+def _target(target: Target, timeout: int = IO_TIMEOUT, below: str = "") -> list[str]:
+    """The options and arguments that name the target, or the directory `below` it."""
     options = [f"--timeout={timeout}", *target.rsync_options]
     if target.scheme == "rsync":
         options += ["--sockopts=TCP_NODELAY", f"--contimeout={CONNECT_TIMEOUT}"]
@@ -79,5 +107,6 @@ def _target(target: Target, timeout: int = IO_TIMEOUT) -> list[str]:
         user = f"{target.user}@" if target.user else ""
         host = f"[{target.host}]" if ":" in target.host else target.host
         path = f"/{target.path}" if target.path else ""
-        return [*options, "--", "/", f"rsync://{user}{host}:{target.port}/{target.module}{path}"]
-    return [*options, "--", "/", f"/{target.path.lstrip('/')}"]
+        inside = f"{path}/{below}/" if below else path
+        return [*options, "--", "/", f"rsync://{user}{host}:{target.port}/{target.module}{inside}"]
+    return [*options, "--", "/", f"/{target.path.lstrip('/')}" + (f"/{below}/" if below else "")]

@@ -6,7 +6,7 @@ Exit codes: rsync(1), EXIT VALUES.  The texts on stderr, in the C locale, tell a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -99,6 +99,16 @@ def judge(code: int, stderr: bytes, source: bytes, listed: frozenset[bytes]) -> 
     if code in (23, 24) and not any(line.endswith(_WHOLE_TARGET) for line in stderr.splitlines()):
         return _partial(code, stderr, source, listed)
     return Outcome(Result.FAILED, reason(code, stderr))
+
+
+def made(told: Iterable[bytes], code: int) -> set[bytes]:
+    """The names that the LINK lane tells it has made (below the directory that it made them in).
+
+    Links and copies on the target are told when they stand there; what was sent only counts if nothing failed.
+    """
+    kinds = b"hc<>" if code in (0, 24) else b"hc"
+    lines = (line for line in told if line[:1] and line[:1] in kinds and line[11:12] == b" ")
+    return {unescape(line[12:].rstrip(b"\n")) for line in lines}
 
 
 def _partial(code: int, stderr: bytes, source: bytes, listed: frozenset[bytes]) -> Outcome:

@@ -1,0 +1,112 @@
+"""Lag: from close() of a file on the source to its appearance on the target."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Optional
+
+from bench import load
+from bench.extent import Extent
+from bench.figures import Record, lags, percentile, ratio
+from bench.observer import Observer
+from bench.place import BenchError, Place
+from bench.subjects import OURS, Subject
+
+_FAST = 1000  # files a second from which the observer reads no more than a thousand times a second
+
+
+def _numbers(seen: dict[bytes, float], prefix: str) -> dict[int, float]:
+    """By number, without the names that are not of this load (a sender's temporary ones)."""
+    found = {}
+    for name, moment in seen.items():
+        text = os.fsdecode(name)
+        if text.startswith(prefix) and text[len(prefix) :].isdigit():
+            found[int(text[len(prefix) :])] = moment
+    return found
+
+
+def _prepare(place: Place, subject: Subject) -> None:
+    for folder in load.folders(place.source):
+        folder.mkdir()
+    place.send(place.source)
+    subject.start()
+    subject.wait_live()
+
+
+def lag(rate: int, place: Place, subject: Subject, extent: Extent) -> Record:
+    """At one rate; with the CPU that it took on the sending side, beside one bare rsync of the same files."""
+    _prepare(place, subject)
+    seconds = extent.lag_seconds.get(rate, 5.0)
+    count = max(1, int(rate * seconds))
+    observer = Observer(load.folders(place.target), count, 0.001 if rate >= _FAST else 0.0)
+    writer = None
+    try:
+        before = subject.cpu()
+        writer = load.Load(place.source, rate, seconds)
+        closed = writer.result()
+        at_end = subject.cpu()
+        seen = _numbers(observer.result(extent.lag_wait), "f")
+        time.sleep(0.3)  # those that were started are waited for, so that their CPU counts
+        used = subject.cpu() - before
+    finally:
+        observer.close()
+        if writer is not None:
+            writer.close()
+    took = lags(closed, seen)
+    wrote = closed[-1] - closed[0] or 1.0
+    record: Record = {
+        "rate": rate, "files": count, "arrived": len(took), "written_per_s": (count - 1) / wrote if count > 1 else 0.0,
+        "p50_ms": percentile(took, 0.5) if took else None, "p99_ms": percentile(took, 0.99) if took else None,
+        "max_ms": max(took) if took else None, "cpu_s": used, "cores": (at_end - before) / wrote,
+        "cpu_per_file_ms": ratio(1000 * used, len(took)),
+    }  # fmt: skip
+    if subject.name in OURS:
+        subject.stop()
+        _seconds, cpu = place.send(place.source, "bare")
+        record["bare_cpu_per_file_ms"] = 1000 * cpu / count
+        record["cpu_ratio"] = ratio(record["cpu_per_file_ms"], record["bare_cpu_per_file_ms"])
+    return record
+
+
+def large(place: Place, subject: Subject, extent: Extent) -> Record:
+    """Small files at 50 a second while one large file is under way; only those closed meanwhile count."""
+    _prepare(place, subject)
+    rate, prefix = 50.0, "s"
+    outside = place.top / "large"
+    load.make_file(outside, extent.large_bytes)
+    observer = Observer(load.folders(place.target), int(rate * extent.large_seconds))
+    writer = load.Load(place.source, rate, extent.large_seconds, prefix)
+    try:
+        time.sleep(1.0)
+        began = time.perf_counter()
+        outside.rename(place.source / "large")
+        ended = _arrival(place, extent.large_bytes, extent.tree_wait)
+        closed = writer.result()
+        seen = _numbers(observer.result(extent.lag_wait), prefix)
+    finally:
+        observer.close()
+        writer.close()
+    counted = [number for number, at in enumerate(closed) if began <= at and (ended is None or at <= ended)]
+    took = [1000 * (seen[number] - closed[number]) for number in counted if number in seen]
+    if not counted:
+        raise BenchError("no small file was written while the large one was under way")
+    return {
+        "bytes": extent.large_bytes, "large_s": None if ended is None else ended - began,
+        "files": len(counted), "arrived": len(took),
+        "p50_ms": percentile(took, 0.5) if took else None, "p99_ms": percentile(took, 0.99) if took else None,
+        "max_ms": max(took) if took else None,
+    }  # fmt: skip
+
+
+def _arrival(place: Place, size: int, seconds: float) -> Optional[float]:
+    """When the large file has its name and size on the target; None if it does not within so many seconds."""
+    until = time.perf_counter() + seconds
+    while (now := time.perf_counter()) < until:
+        try:
+            if (place.target / "large").stat().st_size == size:
+                return now
+        except FileNotFoundError:
+            pass
+        time.sleep(0.02)
+    return None

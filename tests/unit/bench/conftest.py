@@ -1,0 +1,8 @@
+"""The bench's modules, as its own program imports them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[2]))
