@@ -13,6 +13,7 @@ import pytest
 
 from lockstep.transfer import pool as pools
 from lockstep.transfer.command import Lane
+from lockstep.transfer.link import WIDEST
 from lockstep.transfer.pool import Pool
 from lockstep.transfer.process import Ended, Process
 
@@ -46,7 +47,7 @@ class Rig:
 
     def spares(self) -> dict[Lane, Process]:
         self.note()
-        return dict(self.pool._spares)
+        return {lane: spares[0] for lane, spares in self.pool._spares.items() if spares}
 
     async def until(self, what: Callable[[], object]) -> None:
         while not what():
@@ -274,3 +275,22 @@ def test_a_program_that_cannot_be_started_is_an_error_or_its_end_is_told(rig: Ri
         assert pool.connections == 0
 
     within(work())
+
+
+def test_far_from_the_target_several_spares_wait_where_several_batches_may_be_under_way(rig: Rig) -> None:
+    async def work() -> None:
+        rig.pool.open()
+        rig.pool.link.batch(1, 0, 0.31, 0.0)
+        rig.pool.recycle()
+        waiting = {lane: len(spares) for lane, spares in rig.pool._spares.items()}
+        assert waiting == {Lane.CONTENT: WIDEST, Lane.REST: WIDEST, Lane.REMOVE: 1}
+        first = rig.spares()[Lane.CONTENT]
+        assert rig.run(Lane.CONTENT, b"a\0") is first
+        assert rig.run(Lane.CONTENT, b"b\0") is not first
+        assert rig.started.count(Lane.CONTENT) == WIDEST
+        rig.pool.close()
+        await rig.empty()
+
+    within(work())
+    assert sorted((rig.tmp / "content").read_bytes().split(b"\0")) == [b"", b"a", b"b"]
+    assert rig.losses == []

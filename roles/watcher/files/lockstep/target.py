@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import chain
@@ -252,8 +253,8 @@ class TargetSync:
         self._pool.open()
 
     def _lanes(self) -> frozenset[Lane]:
-        taken = {batch.lane for batch in self._under_way if not (batch.bulk or batch.replaces)}
-        return frozenset(lane for lane in Lane if lane not in taken)
+        taken = Counter(batch.lane for batch in self._under_way if not (batch.bulk or batch.replaces))
+        return frozenset(lane for lane in Lane if taken[lane] < self._pool.width(lane))
 
     def _plan(self, changes: Changes, **limits: int) -> Plan:
         other = self.backlog if changes is self.live else self.live
@@ -390,6 +391,9 @@ class TargetSync:
             if not self._stopped:
                 self._failed(outcome.reason)
             return
+        if not batch.bulk:
+            now = time.monotonic()
+            self._pool.link.batch(len(batch.listed), batch.size, now - process.fed, now)
         self._confirm(batch, outcome)
 
     def _made(self, batch: Batch, process: Process, ended: Ended, outcome: Outcome) -> None:
@@ -468,6 +472,7 @@ class TargetSync:
     def _failed(self, why: str) -> None:
         """The target as a whole cannot take anything now: back off, and try again with the first thing that waits."""
         self._pool.close()
+        self._pool.link.lost()
         if self.standing.fail(why, time.monotonic()):
             self._log.warning("down: %s", why)
         if not self.live.paths and not self.backlog.paths:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+from collections import deque
 from typing import Callable, Optional
 
 from lockstep.transfer.command import Lane
+from lockstep.transfer.link import Link
 from lockstep.transfer.process import Ended, Process
 
 IDLE = 60.0  # seconds after which a spare is replaced: a firewall forgets idle connections without a word
@@ -15,6 +17,7 @@ SETTLED = 5.0  # a spare that lived so long had been let in: its loss is no fail
 REFILL = 0.002  # seconds after a spare was taken: its batch has the processor first
 
 
+MANY = frozenset({Lane.CONTENT, Lane.REST})  # lanes in which several batches may be under way to a far target
 STANDING = frozenset({Lane.CONTENT, Lane.REST, Lane.REMOVE})  # kept always; others from their need until they idle
 
 
@@ -28,7 +31,8 @@ class Pool:
         self._argv = argv
         self._on_loss = on_loss
         self._folder = folder
-        self._spares: dict[Lane, Process] = {}
+        self._spares: dict[Lane, deque[Process]] = {}
+        self.link = Link()
         self._on_end: dict[Process, Callable[[Process, Ended], None]] = {}
         self._refill: Optional[asyncio.TimerHandle] = None
         self._open = False
@@ -37,6 +41,10 @@ class Pool:
     @property
     def connections(self) -> int:
         return len(self._on_end)
+
+    def width(self, lane: Lane) -> int:
+        """How many batches of this lane may be under way at once, and how many spares wait for it."""
+        return self.link.width if lane in MANY else 1
 
     def open(self) -> None:
         """Keep spares from now on."""
@@ -50,16 +58,15 @@ class Pool:
         if self._refill is not None:
             self._refill.cancel()
             self._refill = None
-        for spare in self._spares.values():
-            spare.dismiss()
+        for spares in self._spares.values():
+            for spare in spares:
+                spare.dismiss()
         self._spares.clear()
 
     def run(self, lane: Lane, names: bytes, on_end: Callable[[Process, Ended], None]) -> Process:
         """Hand a list of names to the lane's spare, or to a process started now."""
         self._kept.add(lane)
-        process = self._spares.pop(lane, None)
-        if process is None or process.ended:
-            process = self._start(lane, self._argv(lane))
+        process = self._spare(lane) or self._start(lane, self._argv(lane))
         self._on_end[process] = on_end
         process.feed(names)
         if self._open and self._refill is None:
@@ -81,21 +88,30 @@ class Pool:
     def recycle(self) -> None:
         """Replace the spares that have waited long; to be called every few seconds."""
         now = time.monotonic()
-        for lane, spare in list(self._spares.items()):
-            if now - spare.started > IDLE:
-                spare.dismiss()
-                if lane in STANDING:
-                    self._spares[lane] = self._start(lane, self._argv(lane))
-                else:
-                    del self._spares[lane]
-                    self._kept.discard(lane)
+        for lane, spares in self._spares.items():
+            while spares and now - spares[0].started > IDLE:
+                spares.popleft().dismiss()
+            if not spares and lane not in STANDING:
+                self._kept.discard(lane)
+        if self._open:
+            self._fill()
 
     def _fill(self) -> None:
         self._refill = None
         if self._open:
             for lane in self._kept:
-                if lane not in self._spares:
-                    self._spares[lane] = self._start(lane, self._argv(lane))
+                spares = self._spares.setdefault(lane, deque())
+                while len(spares) < self.width(lane):
+                    spares.append(self._start(lane, self._argv(lane)))
+
+    def _spare(self, lane: Lane) -> Optional[Process]:
+        """The one that has waited longest; it is the one most surely connected."""
+        spares = self._spares.get(lane)
+        while spares:
+            spare = spares.popleft()
+            if not spare.ended:
+                return spare
+        return None
 
     def _start(self, lane: Lane, argv: list[str]) -> Process:
         if lane in (Lane.COUNT, Lane.LINK):
@@ -119,13 +135,13 @@ class Pool:
                 process.output.close()
 
     def _spare_ended(self, process: Process, ended: Ended) -> None:
-        lane = next((lane for lane, spare in self._spares.items() if spare is process), None)
-        if lane is None:
+        spares = next((spares for spares in self._spares.values() if process in spares), None)
+        if spares is None:
             return  # dismissed
-        del self._spares[lane]
+        spares.remove(process)
         if not self._open:
             return
         if ended.seconds > SETTLED:
-            self._spares[lane] = self._start(lane, self._argv(lane))
+            self._fill()
         else:
             self._on_loss(ended)

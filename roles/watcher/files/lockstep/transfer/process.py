@@ -58,6 +58,7 @@ class Process:
         self._left = b""
         self.output: Optional[IO[bytes]] = None  # where its stdout goes, if whoever started it wants to read that
         self.started = time.monotonic()
+        self.fed = self.started
         self.ended = False
         stdin_read, self._stdin = os.pipe()
         self._stderr, stderr_write = os.pipe()
@@ -89,6 +90,7 @@ class Process:
 
     def feed(self, data: bytes) -> None:
         """Give it its list of names, whole; stdin is closed behind it."""
+        self.fed = time.monotonic()
         self._left = data
         self._write()
 
