@@ -28,9 +28,19 @@ def test_sustained_load_costs_its_share_and_no_more() -> None:
         if wait:
             now += wait
         pace.started(now)
-        pace.cost(0.010, 1)
+        pace.cost(0.010, 0.0, 1)
         started += 1
     assert started * 0.010 / 60.0 == pytest.approx(0.25, rel=0.05)
+
+
+def test_what_the_watcher_itself_needs_counts_too_but_not_without_bound() -> None:
+    alone, own, much = Pace(0.25), Pace(0.25), Pace(0.25)
+    for _ in range(500):
+        alone.cost(0.004, 0.0, 1)
+        own.cost(0.004, 0.002, 16)
+        much.cost(0.004, 100.0, 1)
+    assert own.interval == pytest.approx(1.5 * alone.interval, rel=0.01)
+    assert much.interval < 3 * alone.interval
 
 
 def test_a_pause_gives_the_credit_back_and_no_more_than_that() -> None:
@@ -56,15 +66,15 @@ def test_the_cost_is_learnt_from_small_batches_only() -> None:
     pace = Pace(0.5)
     before = pace.interval
     for _ in range(500):
-        pace.cost(5.0, 2000)
+        pace.cost(5.0, 0.0, 2000)
     assert pace.interval == before
     for _ in range(500):
-        pace.cost(0.002, 1)
+        pace.cost(0.002, 0.0, 1)
     assert pace.interval == pytest.approx(0.004, rel=0.01)
 
 
 def test_one_that_took_absurdly_long_does_not_stop_everything() -> None:
     pace = Pace(0.25)
     for _ in range(500):
-        pace.cost(3600.0, 1)
+        pace.cost(3600.0, 0.0, 1)
     assert pace.interval <= 10 * FIRST_GUESS / 0.25 + 1e-9

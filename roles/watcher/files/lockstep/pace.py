@@ -8,7 +8,8 @@ from __future__ import annotations
 
 FIRST_GUESS = 0.006  # CPU seconds to start one batch, until measured
 CREDIT = 4  # batches that may follow each other at once after a pause
-SMALL = 4  # names in a batch whose cost is nearly all overhead
+SMALL = 16  # names in a batch whose cost is nearly all overhead
+OWN = 0.005  # CPU seconds of the watcher itself that are put down to one batch at most
 
 
 class Pace:
@@ -31,7 +32,7 @@ class Pace:
     def started(self, now: float) -> None:
         self._paid_until = max(self._paid_until, now) + self.interval
 
-    def cost(self, cpu: float, names: int) -> None:
-        """A batch of so many names took so much CPU (seconds)."""
+    def cost(self, cpu: float, own: float, names: int) -> None:
+        """A batch of so many names took so much CPU (seconds), and so much the watcher itself since the last one."""
         if names <= SMALL:
-            self._cost += (min(cpu, 10 * FIRST_GUESS) - self._cost) / 16
+            self._cost += (min(cpu, 10 * FIRST_GUESS) + min(own, OWN) - self._cost) / 16

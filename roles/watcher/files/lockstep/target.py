@@ -87,6 +87,7 @@ class TargetSync:
         self.renames = Renames()
         self._look = partial(look, source.config.source)
         self._pace = Pace(source.config.pace)
+        self._own_cpu = time.process_time()  # at the last end of a batch
         self._pool = Pool(lambda lane: command.batch(source.rsync, config, lane), self._spare_lost, source.state_dir)
         self._deletions = Deletions(
             source,
@@ -323,21 +324,20 @@ class TargetSync:
         def ended(process: Process, how: Ended) -> None:
             self._batch_ended(batch, process, how)
 
+        listed = list(batch.listed)
+        argv = command.large(rsync, self.config, batch.lane, source, listed)
+        names = command.names(source, listed) if argv is None else b""
+        if batch.link is not None:
+            new, old = batch.link
+            argv = command.renamed(rsync, self.config, batch.lane, new, old)
+            names = command.names(source + b"/" + new, [path[len(new) :].lstrip(b"/") for path in listed])
+        elif batch.lane in RENAMING:
+            argv = command.batch(rsync, self.config, batch.lane)
         try:
-            if batch.lane not in RENAMING:
-                process = self._pool.run(batch.lane, command.names(source, list(batch.listed)), ended)
-            elif batch.link is None:
-                process = self._pool.run_alone(
-                    batch.lane, command.batch(rsync, self.config, batch.lane),
-                    command.names(source, list(batch.listed)), ended,
-                )  # fmt: skip
+            if argv is None:
+                process = self._pool.run(batch.lane, names, ended)
             else:
-                new, old = batch.link
-                listed = [path[len(new) :].lstrip(b"/") for path in batch.listed]
-                process = self._pool.run_alone(
-                    batch.lane, command.renamed(rsync, self.config, batch.lane, new, old),
-                    command.names(source + b"/" + new, listed), ended,
-                )  # fmt: skip
+                process = self._pool.run_alone(batch.lane, argv, names, ended)
             self._under_way[batch] = process
         except OSError as err:
             self._return(batch)
@@ -382,7 +382,9 @@ class TargetSync:
         outcome = judge_batch(batch, ended, self.source.config.source)
         if log.isEnabledFor(logging.DEBUG):
             self._log.debug("%s: %s: %s", batch.lane.value, outcome.result.value, " ".join(map(repr, batch.items)))
-        self._pace.cost(ended.cpu, len(batch.listed))
+        own = time.process_time()
+        self._pace.cost(ended.cpu, own - self._own_cpu, len(batch.listed))
+        self._own_cpu = own
         if batch.lane in RENAMING:
             self._made(batch, process, ended, outcome)
             return

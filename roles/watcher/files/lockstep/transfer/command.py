@@ -1,7 +1,7 @@
 """The argument lists of rsync, one for each lane.  rsync(1) is the source for every option.
 
-Common to all: names come NUL-ended on stdin and begin below `/`, with `/./` where the path on the target begins: a
-waiting process pins no file system, and no name can be read as a comment.  Only what is listed is touched
+Common to all but `large`: names come NUL-ended on stdin and begin below `/`, with `/./` where the path on the target
+begins: a waiting process pins no file system, and no name can be read as a comment.  Only what is listed is touched
 (`--no-implied-dirs`): two transfers at once need share no directory, not even its times.
 """
 
@@ -10,11 +10,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from enum import Enum
+from typing import Optional
 
 from lockstep.config import Target
 
 IO_TIMEOUT = 30  # seconds of silence after which a transfer is given up; a dead link costs this, not TCP's 15 minutes
 CONNECT_TIMEOUT = 10
+
+MANY = 50  # names from which a batch has a process of its own
+IN_ARGUMENTS = 1 << 20  # bytes, of the two megabytes that Linux allows (execve(2)) for arguments and environment
 
 _ATTRIBUTES = ["-lptgoD", "--numeric-ids"]
 _LISTED = ["--relative", "--no-implied-dirs", "--from0", "--files-from=-"]
@@ -60,6 +64,21 @@ _LANES = {
 def batch(rsync: str, target: Target, lane: Lane) -> list[str]:
     """The process that waits, connected, for the names of one batch.  COUNT tells on stdout what would be deleted."""
     return [rsync, *_ATTRIBUTES, "-WS", *_LANES[lane], *_LISTED, *_target(target)]
+
+
+def large(rsync: str, target: Target, lane: Lane, source: bytes, paths: Sequence[bytes]) -> Optional[list[str]]:
+    """A process for these paths alone, which stand in its arguments; None where `batch` is better.
+
+    rsync reads a list from stdin byte by byte, two system calls for each, and walks every path of it from the top.  For
+    many names that costs more than to connect anew: 0.06 ms of CPU for each, 0.015 ms this way.
+    """
+    room = sum(map(len, paths)) + (len(source) + 16) * len(paths)
+    if lane not in (Lane.CONTENT, Lane.REST) or len(paths) < MANY or room > IN_ARGUMENTS:
+        return None
+    names = [os.fsdecode(source.rstrip(b"/") + b"/./" + path) for path in paths]
+    *options, end, _top, where = _target(target)
+    listed = ["--relative", "--no-implied-dirs", "--dirs"]
+    return [rsync, *_ATTRIBUTES, "-WS", *_LANES[lane], *listed, *options, end, *names, where]
 
 
 def renamed(rsync: str, target: Target, lane: Lane, new: bytes, old: bytes) -> list[str]:
