@@ -114,3 +114,14 @@ def test_ten_thousand_files(rig: Rig) -> None:
         (folder / f"f{number}").write_bytes(b"%d" % number)
     rig.equal(seconds=60)
     wait_for(lambda: rig.watcher.status()["mirrors"][0]["watches"] == 111, 5)
+
+
+def test_a_daemon_that_refuses_what_large_batches_need_gets_them_by_list(rig: Rig) -> None:
+    rig.daemon.kill()
+    rig.daemon.write(("backup",), "refuse options = dirs")
+    rig.daemon.start()
+    rig.start()
+    for number in range(300):
+        (rig.source / f"f{number}").write_text("x")
+    rig.equal()
+    assert rig.watcher.target()["failures"] == 0

@@ -174,6 +174,29 @@ def test_a_comparison_changes_nothing_and_tells_everything(source: Path, target:
     assert os.listdir(target) == ["old"]
 
 
+def test_many_names_stand_in_the_arguments_and_are_treated_as_those_of_a_list(source: Path, target: Path) -> None:
+    names = [*ODD, b"d", b"d/f", *(b"%d" % number for number in range(command.MANY))]
+    (source / "d").mkdir()
+    (source / "d" / "not listed").touch()
+    for name in names:
+        if name != b"d":
+            Path(os.fsdecode(os.fsencode(source) + b"/" + name)).write_bytes(name)
+    argv = command.large("rsync", folder(target), Lane.CONTENT, os.fsencode(source), [*names, b"missing"])
+    assert argv is not None
+    done = carry_out(argv, source)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert sorted(os.listdir(os.fsencode(target))) == sorted({name for name in names if b"/" not in name})
+    assert os.listdir(target / "d") == ["f"]
+
+
+@pytest.mark.parametrize(
+    ("lane", "count", "length"),
+    [(Lane.CONTENT, command.MANY - 1, 1), (Lane.REMOVE, 1000, 1), (Lane.ROOT, 1000, 1), (Lane.REST, 1000, 1100)],
+)
+def test_few_names_and_too_long_ones_and_other_lanes_have_a_list(lane: Lane, count: int, length: int) -> None:
+    assert command.large("rsync", DAEMON, lane, b"/srv", [b"x" * length] * count) is None
+
+
 def test_a_link_is_made_of_the_same_name_elsewhere_and_what_stands_there_is_left(source: Path, target: Path) -> None:
     for top in (source / "new", target / "old", target / "new"):
         top.mkdir()

@@ -19,6 +19,7 @@ from lockstep.transfer.process import Ended, Process
 
 DEADLINE = 20.0
 KEPT = {Lane.CONTENT, Lane.REST, Lane.REMOVE}
+SPARES = 4  # two of content
 
 
 class Rig:
@@ -83,7 +84,7 @@ def test_an_open_pool_keeps_a_spare_for_each_lane_but_the_roots(rig: Rig) -> Non
         rig.pool.open()
         assert set(rig.spares()) == KEPT
         rig.pool.open()
-        assert rig.pool.connections == 3
+        assert rig.pool.connections == SPARES
         rig.pool.close()
         await rig.empty()
 
@@ -155,13 +156,30 @@ def test_a_spare_that_dies_young_is_a_loss_and_is_not_replaced(rig: Rig) -> None
 
     async def work() -> None:
         rig.pool.open()
-        await rig.until(lambda: len(rig.losses) == 3)
+        await rig.until(lambda: len(rig.losses) == SPARES)
         assert rig.spares() == {}
         await rig.empty()
 
     within(work())
     assert {(ended.code, ended.stderr) for ended in rig.losses} == {(5, b"@ERROR: Unknown module\n")}
-    assert len(rig.started) == 3
+    assert len(rig.started) == SPARES
+
+
+@pytest.mark.parametrize("code", [10, 30, 35])
+def test_one_that_could_not_connect_is_a_loss_however_long_it_tried(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """A host that is silent takes longer to be given up than one that refuses."""
+    monkeypatch.setattr(pools, "SETTLED", 0.0)
+    rig.script = f"exit {code}"
+
+    async def work() -> None:
+        rig.pool.open()
+        await rig.until(lambda: len(rig.losses) == SPARES)
+        await rig.empty()
+
+    within(work())
+    assert len(rig.started) == SPARES
 
 
 def test_a_spare_that_dies_old_is_replaced_without_a_word(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,7 @@ class Deletions:
     def ask(self, batch: Batch) -> None:
         """Raises OSError when rsync cannot be started."""
         if not must_ask(batch, self._source.filters):
-            self._count(batch, 0 if is_permitted(batch) else len(batch.items))
+            self._count(batch, 0 if is_permitted(batch) else self._left(batch, len(batch.items)))
             return
         names = command.names(self._source.config.source, list(batch.listed))
         self._pool.run(Lane.COUNT, names, lambda process, ended: self._answered(batch, process, ended))
@@ -95,8 +95,11 @@ class Deletions:
         else:
             if answer.instead is not None:
                 batch.listed = dict.fromkeys(answer.instead, True)
-            moved = sum(map(self._moved, batch.items))
-            self._count(batch, 0 if is_permitted(batch) else max(0, answer.count - moved))
+            self._count(batch, 0 if is_permitted(batch) else self._left(batch, answer.count))
+
+    def _left(self, batch: Batch, count: int) -> int:
+        """Of so many deletions, those that take away what has no other name now."""
+        return max(0, count - sum(map(self._moved, batch.items)))
 
     def _count(self, batch: Batch, count: int) -> None:
         """`count` deletions, 0 for those that were let through already."""

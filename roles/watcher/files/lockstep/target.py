@@ -101,6 +101,7 @@ class TargetSync:
         self.guard = self._deletions.guard
         self._noted = 0.0  # when something changed last
         self._can_link = True  # until the target refuses it
+        self._in_arguments = True  # the names of large batches, until the target refuses it
         self._needed_for: Optional[set[bytes]] = None
         self._under_way: dict[Batch, Optional[Process]] = {}
         self._on_state = on_state
@@ -325,7 +326,8 @@ class TargetSync:
             self._batch_ended(batch, process, how)
 
         listed = list(batch.listed)
-        argv = command.large(rsync, self.config, batch.lane, source, listed)
+        argv = command.large(rsync, self.config, batch.lane, source, listed) if self._in_arguments else None
+        batch.in_arguments = argv is not None
         names = command.names(source, listed) if argv is None else b""
         if batch.link is not None:
             new, old = batch.link
@@ -387,6 +389,11 @@ class TargetSync:
         self._own_cpu = own
         if batch.lane in RENAMING:
             self._made(batch, process, ended, outcome)
+            return
+        if ended.code == 4 and batch.in_arguments:
+            self._in_arguments = False
+            self._return(batch)
+            self.kick()
             return
         if outcome.result is Result.FAILED:
             self._return(batch)

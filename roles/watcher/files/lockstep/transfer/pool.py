@@ -14,10 +14,12 @@ from lockstep.transfer.process import Ended, Process
 
 IDLE = 60.0  # seconds after which a spare is replaced: a firewall forgets idle connections without a word
 SETTLED = 5.0  # a spare that lived so long had been let in: its loss is no failure of the target
+UNREACHED = frozenset({10, 30, 35})  # rsync(1): how a connection ends that was never made, however long that took
 REFILL = 0.002  # seconds after a spare was taken: its batch has the processor first
 
 
 MANY = frozenset({Lane.CONTENT, Lane.REST})  # lanes in which several batches may be under way to a far target
+TWO = 2  # batches of content at once, also next to the target: one is planned and read while the other is confirmed
 STANDING = frozenset({Lane.CONTENT, Lane.REST, Lane.REMOVE})  # kept always; others from their need until they idle
 
 
@@ -44,7 +46,9 @@ class Pool:
 
     def width(self, lane: Lane) -> int:
         """How many batches of this lane may be under way at once, and how many spares wait for it."""
-        return self.link.width if lane in MANY else 1
+        if lane not in MANY:
+            return 1
+        return max(self.link.width, TWO if lane is Lane.CONTENT else 1)
 
     def open(self) -> None:
         """Keep spares from now on."""
@@ -141,7 +145,7 @@ class Pool:
         spares.remove(process)
         if not self._open:
             return
-        if ended.seconds > SETTLED:
+        if ended.seconds > SETTLED and ended.code not in UNREACHED:
             self._fill()
         else:
             self._on_loss(ended)
