@@ -9,30 +9,26 @@ import asyncio
 import logging
 import os
 import shutil
-import stat
 import time
 from typing import Callable, Optional
 
 from lockstep import memory as memories
-from lockstep.changes import ATTRIBUTES, CONTENT, DIRECTORY_GONE, GONE, MOVED, STRUCTURE, SUSPECT, Change
+from lockstep.changes import ATTRIBUTES, Change
 from lockstep.config import Config, Mirror
 from lockstep.custody import Custody
 from lockstep.filters import Filter
-from lockstep.look import look
-from lockstep.renames import WORTH
-from lockstep.source import Reading, Seen
+from lockstep.intake import Intake
+from lockstep.source import Reading
 from lockstep.source.spacing import Spacing
 from lockstep.source.watches import WatchTree
 from lockstep.status.condition import Condition, of_target
 from lockstep.target import TargetSync
-from lockstep.unclosed import SETTLE, Unclosed
 
 log = logging.getLogger(__name__)
 
 SCAN_SLICE = 0.02  # seconds of walking between looks at everything else
 RESCUE = 60.0  # seconds between reconciles where directories are not watched
 SAVE = 5.0
-FRESH = 60.0  # seconds: a file whose ctime is older came with a moved directory
 
 
 class MirrorSync:
@@ -50,8 +46,7 @@ class MirrorSync:
         self.watched = False  # all watches stand
         self.overflows = 0
         self.events = 0
-        self._unclosed = Unclosed(config.quiet, config.max_wait)
-        self._unclosed_timer: Optional[asyncio.TimerHandle] = None
+        self._intake = Intake(config.source, config.quiet, config.max_wait, self.targets)
         self._walking: Optional[asyncio.Handle] = None
         self._spacing = Spacing(time.monotonic())
         self._resting: Optional[asyncio.TimerHandle] = None  # until events are read again
@@ -83,7 +78,7 @@ class MirrorSync:
         return self.tree is not None and self.tree.scanning
 
     def oldest_unclosed(self) -> Optional[float]:
-        return self._unclosed.oldest()
+        return self._intake.oldest()
 
     # ------------------------------------------------------------------ life
 
@@ -119,7 +114,7 @@ class MirrorSync:
             return
         reading = Reading()
         done = self.tree.scan(reading, SCAN_SLICE)
-        self._take(reading)
+        self._intake.take(reading)
         if not done:
             self._walk_on()
         elif not self.watched:
@@ -169,9 +164,7 @@ class MirrorSync:
             target.close()
 
     def _unwatch(self) -> None:
-        if self._unclosed_timer is not None:
-            self._unclosed_timer.cancel()
-            self._unclosed_timer = None
+        self._intake.stop()
         if self._resting is not None:
             self._resting.cancel()
             self._resting = None
@@ -227,7 +220,7 @@ class MirrorSync:
             target.pause(paused)
         return f"mirror {self.config.name}: {'paused' if paused else 'resumed'}"
 
-    # ------------------------------------------------------------------ from the source to the targets
+    # ------------------------------------------------------------------ from the source to the intake
 
     def _listen(self) -> None:
         """Have events read as they come, from now on."""
@@ -248,7 +241,7 @@ class MirrorSync:
             self._overflow()
         else:
             self._drained = time.monotonic()
-        self._take(reading)
+        self._intake.take(reading)
         if self.tree.scanning:
             self._walk_on()
         pause = self._spacing.pause(time.monotonic())
@@ -267,94 +260,6 @@ class MirrorSync:
         if self._missed_since is None and self.tree is not None:
             self._missed_since = time.time() - (time.monotonic() - self._drained)
             self.tree.rescan()
-
-    def _take(self, reading: Reading) -> None:
-        if not reading.seen:
-            return
-        now = time.monotonic()
-        unclosed, origins, moved = self._unclosed, reading.origins, -1
-        for number, (what, path) in enumerate(reading.seen):
-            if origins and number + 1 in origins and origins[number + 1] == path:
-                moved = number + 1 if self._renamed(path, *reading.seen[number + 1], now) else -1
-            if what is Seen.WRITTEN:
-                unclosed.written(path, now)
-            elif what is Seen.REWRITTEN:
-                first = unclosed.settled(path)
-                self._note(path, CONTENT, now if first is None else first)
-            elif what is Seen.CLOSED:
-                first = unclosed.settled(path)
-                self._note(path, ATTRIBUTES if first is None else CONTENT, now if first is None else first)
-            elif what is Seen.COMPLETE:
-                unclosed.settled(path)
-                self._note(path, MOVED if number == moved else CONTENT, now)
-            elif what is Seen.GONE:
-                unclosed.settled(path)
-                self._note(path, GONE, now)
-            elif what is Seen.FOUND:
-                self._found(path, now)
-            elif what is Seen.DIRECTORY_NEW:
-                self._note(path, ATTRIBUTES | STRUCTURE, now)
-            elif what is Seen.DIRECTORY_GONE:
-                self._note(path, GONE | DIRECTORY_GONE, now)
-            elif path not in unclosed:
-                self._note(path, ATTRIBUTES, now)
-        self._await_unclosed(now)
-        for target in self.targets:
-            target.kick()
-
-    def _note(self, path: bytes, flags: int, since: float) -> None:
-        for target in self.targets:
-            target.note(path, flags, since)
-
-    def _renamed(self, old: bytes, what: Seen, new: bytes, now: float) -> bool:
-        """Before the going of the one and the coming of the other are noted.  True where targets shall know of it."""
-        if what is Seen.DIRECTORY_NEW:
-            for target in self.targets:
-                target.renamed(old, new, now)
-            for path, first in self._unclosed.take_below(old):
-                self._note(new + path[len(old) :], CONTENT, first)
-        elif old in self._unclosed or not self._is_large(new):
-            return False
-        else:
-            for target in self.targets:
-                target.renamed(old, new, now)
-        return True
-
-    def _is_large(self, path: bytes) -> bool:
-        status = look(self.config.source, path)
-        return status is not None and stat.S_ISREG(status.st_mode) and status.st_size >= WORTH
-
-    def _found(self, path: bytes, now: float) -> None:
-        """A file that stood there before its directory was watched: written still, complete, or moved in."""
-        try:
-            status = os.lstat(self.config.source + b"/" + path)
-        except OSError:
-            return  # gone again, which gives an event of its own
-        clock = time.time()
-        if stat.S_ISREG(status.st_mode) and -SETTLE < clock - status.st_mtime < SETTLE:
-            self._unclosed.found(path, now)
-        else:
-            # as CONTENT, if the target knows of no rename by which it came
-            self._note(path, MOVED if clock - status.st_ctime < FRESH else MOVED | SUSPECT, now)
-
-    def _await_unclosed(self, now: float) -> None:
-        due = self._unclosed.next_due()
-        if due is None:
-            return
-        if self._unclosed_timer is not None:
-            if self._unclosed_timer.when() <= due:
-                return
-            self._unclosed_timer.cancel()
-        self._unclosed_timer = self._loop.call_at(max(due, now), self._send_unclosed)
-
-    def _send_unclosed(self) -> None:
-        self._unclosed_timer = None
-        now = time.monotonic()
-        for path, first in self._unclosed.due(now):
-            self._note(path, CONTENT, first)
-        self._await_unclosed(now)
-        for target in self.targets:
-            target.kick()
 
     # ------------------------------------------------------------------ reconciles, memory, telling
 

@@ -10,13 +10,13 @@ import asyncio
 import logging
 import os
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import chain
 from typing import Callable, Optional, Protocol
 
 from lockstep.batch import Batch
+from lockstep.carrier import OPTION_REFUSED, RENAMING, Carrier
 from lockstep.changes import (
     ATTRIBUTES,
     CONTENT,
@@ -32,24 +32,19 @@ from lockstep.config import Mirror, Target
 from lockstep.deletions import Deletions, Verdict, judge_batch
 from lockstep.filters import Filter
 from lockstep.look import look
-from lockstep.pace import Pace
 from lockstep.plan import Plan, Planner
 from lockstep.reconcile import Reconcile
 from lockstep.renames import MANY, Renames
 from lockstep.standing import Standing
-from lockstep.transfer import command
 from lockstep.transfer.command import Lane
 from lockstep.transfer.outcome import IN_THE_WAY, Outcome, Result, made, reason
-from lockstep.transfer.pool import Pool
 from lockstep.transfer.process import Ended, Process
 
 log = logging.getLogger(__name__)
 
-BULK_SLOTS = 2
 QUIET = 1.0  # seconds without a change, after which the backlog goes in batches as large as any
 BACKLOG_NAMES = 500  # in smaller ones it delays live changes less
 BACKLOG_BYTES = 16 << 20
-RENAMING = frozenset({Lane.LINK, Lane.FUZZY, Lane.FUZZY_ELSEWHERE})
 PROBLEMS = 10_000  # paths refused by the target that are remembered one by one
 
 
@@ -86,12 +81,12 @@ class TargetSync:
         self.reconcile = Reconcile(self)
         self.renames = Renames()
         self._look = partial(look, source.config.source)
-        self._pace = Pace(source.config.pace)
-        self._own_cpu = time.process_time()  # at the last end of a batch
-        self._pool = Pool(lambda lane: command.batch(source.rsync, config, lane), self._spare_lost, source.state_dir)
+        self._carrier = Carrier(
+            source.rsync, source.config.source, config, source.config.pace, source.state_dir, self._spare_lost
+        )
         self._deletions = Deletions(
             source,
-            self._pool,
+            self._carrier.pool,
             self.standing,
             (self.live, self.backlog),
             lambda: self.reconcile.entries,
@@ -101,9 +96,8 @@ class TargetSync:
         self.guard = self._deletions.guard
         self._noted = 0.0  # when something changed last
         self._can_link = True  # until the target refuses it
-        self._in_arguments = True  # the names of large batches, until the target refuses it
         self._needed_for: Optional[set[bytes]] = None
-        self._under_way: dict[Batch, Optional[Process]] = {}
+        self._under_way: set[Batch] = set()
         self._on_state = on_state
         self._kicked: Optional[asyncio.Handle] = None
         self._stopped = False
@@ -178,13 +172,13 @@ class TargetSync:
             for path, change in self._deletions.come_back():
                 self.live.note(path, change.flags, change.since)
                 self.kick()
-        self._pool.recycle()
+        self._carrier.pool.recycle()
         self._on_state()
 
     def pause(self, paused: bool) -> None:
         self.standing.paused = paused
         if paused:
-            self._pool.close()
+            self._carrier.pool.close()
         self.kick()
         self._on_state()
 
@@ -202,15 +196,15 @@ class TargetSync:
         if self._kicked is not None:
             self._kicked.cancel()
             self._kicked = None
-        self._pool.close()
+        self._carrier.pool.close()
         self.reconcile.stop()
 
     @property
     def busy(self) -> bool:
-        return bool(self._pool.connections or self.reconcile.running)
+        return bool(self._carrier.pool.connections or self.reconcile.running)
 
     def kill(self) -> None:
-        self._pool.kill()
+        self._carrier.pool.kill()
         self.reconcile.kill()
 
     @property
@@ -236,13 +230,13 @@ class TargetSync:
         if not self.may_send():
             return
         now = time.monotonic()
-        wait = self._pace.wait(now)
+        wait = self._carrier.pace.wait(now)
         if wait > 0:
             self._kicked = asyncio.get_running_loop().call_later(wait, self._dispatch)
             return
         if self.live.paths:
             self._carry_out(self._plan(self.live), self.live, now)
-        if self.backlog.paths and not self._stopped and self._lanes():
+        if self.backlog.paths and not self._stopped and self._carrier.free_lanes(self._under_way):
             if now - self._noted > QUIET:
                 plan = self._plan(self.backlog)
             else:
@@ -252,11 +246,7 @@ class TargetSync:
         self.reconcile.proceed()
         if reconciling and not self.reconcile.whole_wanted:
             self._on_state()
-        self._pool.open()
-
-    def _lanes(self) -> frozenset[Lane]:
-        taken = Counter(batch.lane for batch in self._under_way if not (batch.bulk or batch.replaces))
-        return frozenset(lane for lane in Lane if taken[lane] < self._pool.width(lane))
+        self._carrier.pool.open()
 
     def _plan(self, changes: Changes, **limits: int) -> Plan:
         other = self.backlog if changes is self.live else self.live
@@ -265,8 +255,8 @@ class TargetSync:
             changes,
             self._look,
             self._under_way,
-            self._lanes(),
-            BULK_SLOTS - sum(batch.bulk for batch in self._under_way),
+            self._carrier.free_lanes(self._under_way),
+            self._carrier.free_bulk_slots(self._under_way),
             self.source.config.delete,
             other.has_structure,
             self.renames,
@@ -301,14 +291,14 @@ class TargetSync:
             if plan.root_missing or not self.source.unchanged():
                 origin.put_back(batch.items.items())
                 continue
-            self._under_way[batch] = None
+            self._under_way.add(batch)
             batch.backlog = origin is self.backlog
             if batch.lane is Lane.REMOVE or batch.replaces:
                 self._ask(batch)
             else:
                 self._launch(batch)
             if not batch.backlog:  # which goes one at a time, and is as quick as the target is
-                self._pace.started(now)
+                self._carrier.pace.started(now)
 
     def _ask(self, batch: Batch) -> None:
         try:
@@ -318,29 +308,10 @@ class TargetSync:
             self._failed(f"rsync cannot be started: {err.strerror}")
 
     def _launch(self, batch: Batch) -> None:
-        source, rsync = self.source.config.source, self.source.rsync
         if log.isEnabledFor(logging.DEBUG):
             self._log.debug("%s: %s", batch.lane.value, " ".join(map(repr, batch.listed)))
-
-        def ended(process: Process, how: Ended) -> None:
-            self._batch_ended(batch, process, how)
-
-        listed = list(batch.listed)
-        argv = command.large(rsync, self.config, batch.lane, source, listed) if self._in_arguments else None
-        batch.in_arguments = argv is not None
-        names = command.names(source, listed) if argv is None else b""
-        if batch.link is not None:
-            new, old = batch.link
-            argv = command.renamed(rsync, self.config, batch.lane, new, old)
-            names = command.names(source + b"/" + new, [path[len(new) :].lstrip(b"/") for path in listed])
-        elif batch.lane in RENAMING:
-            argv = command.batch(rsync, self.config, batch.lane)
         try:
-            if argv is None:
-                process = self._pool.run(batch.lane, names, ended)
-            else:
-                process = self._pool.run_alone(batch.lane, argv, names, ended)
-            self._under_way[batch] = process
+            self._carrier.carry(batch, self._batch_ended)
         except OSError as err:
             self._return(batch)
             self._failed(f"rsync cannot be started: {err.strerror}")
@@ -356,7 +327,7 @@ class TargetSync:
             why = "a directory stands in its way on the target, and what is below that is not to be deleted"
             self._confirm(batch, Outcome(Result.PARTIAL, refused=dict.fromkeys(batch.items, why)))
         elif verdict is Verdict.HELD:
-            del self._under_way[batch]
+            self._under_way.discard(batch)
             self._on_state()
         else:
             self._refuse(batch, outcome)
@@ -384,14 +355,10 @@ class TargetSync:
         outcome = judge_batch(batch, ended, self.source.config.source)
         if log.isEnabledFor(logging.DEBUG):
             self._log.debug("%s: %s: %s", batch.lane.value, outcome.result.value, " ".join(map(repr, batch.items)))
-        own = time.process_time()
-        self._pace.cost(ended.cpu, own - self._own_cpu, len(batch.listed))
-        self._own_cpu = own
         if batch.lane in RENAMING:
             self._made(batch, process, ended, outcome)
             return
-        if ended.code == 4 and batch.in_arguments:
-            self._in_arguments = False
+        if self._carrier.goes_by_list(batch, ended):
             self._return(batch)
             self.kick()
             return
@@ -400,14 +367,11 @@ class TargetSync:
             if not self._stopped:
                 self._failed(outcome.reason)
             return
-        if not batch.bulk:
-            now = time.monotonic()
-            self._pool.link.batch(len(batch.listed), batch.size, now - process.fed, now)
         self._confirm(batch, outcome)
 
     def _made(self, batch: Batch, process: Process, ended: Ended, outcome: Outcome) -> None:
         """What could not be made of what the target has is sent; whether the target is down that will show."""
-        if ended.code == 4 and self._can_link:
+        if ended.code == OPTION_REFUSED and self._can_link:
             self._can_link = False
             self._log.warning("renamed files are sent as new: %s", outcome.reason)
         if process.output is not None and batch.link is not None:
@@ -424,7 +388,7 @@ class TargetSync:
         self._confirm(batch, Outcome(Result.CONFIRMED))
 
     def _confirm(self, batch: Batch, outcome: Outcome) -> None:
-        del self._under_way[batch]
+        self._under_way.discard(batch)
         now = time.monotonic()
         if batch.items:
             self.standing.confirmed([*batch.items, *batch.covered], outcome.refused, now)
@@ -471,7 +435,7 @@ class TargetSync:
             self.standing.refuse(path, why, batch.items.get(path) or Change(ATTRIBUTES, now), now)
 
     def _return(self, batch: Batch) -> None:
-        del self._under_way[batch]
+        self._under_way.discard(batch)
         self.live.put_back(batch.items.items())
 
     def _spare_lost(self, ended: Ended) -> None:
@@ -480,8 +444,7 @@ class TargetSync:
 
     def _failed(self, why: str) -> None:
         """The target as a whole cannot take anything now: back off, and try again with the first thing that waits."""
-        self._pool.close()
-        self._pool.link.lost()
+        self._carrier.target_failed()
         if self.standing.fail(why, time.monotonic()):
             self._log.warning("down: %s", why)
         if not self.live.paths and not self.backlog.paths:

@@ -1,0 +1,85 @@
+"""Which process carries a batch to a target, when the next one may start, and what the ones before have taught."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from typing import Callable
+
+from lockstep.batch import Batch
+from lockstep.config import Target
+from lockstep.pace import Pace
+from lockstep.transfer import command
+from lockstep.transfer.command import Lane
+from lockstep.transfer.pool import Pool
+from lockstep.transfer.process import Ended, Process
+
+BULK_SLOTS = 2  # large files under way at once, beside everything else
+RENAMING = frozenset({Lane.LINK, Lane.FUZZY, Lane.FUZZY_ELSEWHERE})
+OPTION_REFUSED = 4  # rsync(1), EXIT VALUES
+
+
+class Carrier:
+    """`carry()` a batch; `on_loss` hears of a waiting process that the target turned away."""
+
+    def __init__(
+        self, rsync: str, source: bytes, target: Target, share: float, folder: str, on_loss: Callable[[Ended], None]
+    ) -> None:
+        self._rsync = rsync
+        self._source = source
+        self._target = target
+        self._in_arguments = True  # the names of large batches, until the target refuses what that needs
+        self._own_cpu = time.process_time()  # at the last end of a batch
+        self.pace = Pace(share)
+        self.pool = Pool(lambda lane: command.batch(rsync, target, lane), on_loss, folder)
+
+    def free_lanes(self, under_way: Iterable[Batch]) -> frozenset[Lane]:
+        taken = Counter(batch.lane for batch in under_way if not (batch.bulk or batch.replaces))
+        return frozenset(lane for lane in Lane if taken[lane] < self.pool.width(lane))
+
+    def free_bulk_slots(self, under_way: Iterable[Batch]) -> int:
+        return BULK_SLOTS - sum(batch.bulk for batch in under_way)
+
+    def carry(self, batch: Batch, on_end: Callable[[Batch, Process, Ended], None]) -> None:
+        """`on_end` is called once, from the event loop.  Raises OSError when rsync cannot be started."""
+
+        def ended(process: Process, how: Ended) -> None:
+            self._learn(batch, process, how)
+            on_end(batch, process, how)
+
+        listed = list(batch.listed)
+        argv = (
+            command.large(self._rsync, self._target, batch.lane, self._source, listed) if self._in_arguments else None
+        )
+        batch.in_arguments = argv is not None
+        names = command.names(self._source, listed) if argv is None else b""
+        if batch.link is not None:
+            new, old = batch.link
+            argv = command.renamed(self._rsync, self._target, batch.lane, new, old)
+            names = command.names(self._source + b"/" + new, [path[len(new) :].lstrip(b"/") for path in listed])
+        elif batch.lane in RENAMING:
+            argv = command.batch(self._rsync, self._target, batch.lane)
+        if argv is None:
+            self.pool.run(batch.lane, names, ended)
+        else:
+            self.pool.run_alone(batch.lane, argv, names, ended)
+
+    def goes_by_list(self, batch: Batch, ended: Ended) -> bool:
+        """Did it fail for naming its files in arguments?  Then it may be tried again at once, and will not do so."""
+        if not batch.in_arguments or ended.code != OPTION_REFUSED:
+            return False
+        self._in_arguments = False
+        return True
+
+    def target_failed(self) -> None:
+        """Nothing waits for it until `pool.open()`; the way to it may be another one then."""
+        self.pool.close()
+        self.pool.link.lost()
+
+    def _learn(self, batch: Batch, process: Process, ended: Ended) -> None:
+        now, own = time.monotonic(), time.process_time()
+        self.pace.cost(ended.cpu, own - self._own_cpu, len(batch.listed))
+        self._own_cpu = own
+        if ended.code == 0 and not batch.bulk and batch.lane not in RENAMING:
+            self.pool.link.batch(len(batch.listed), batch.size, now - process.fed, now)
