@@ -57,6 +57,7 @@ class Destination(Protocol):
     def standing(self) -> Standing: ...
     @property
     def guard(self) -> DeletionGuard: ...
+
     @property
     def backlog(self) -> Changes:
         """Where differences go, to be sent between live changes."""
