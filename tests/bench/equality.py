@@ -68,7 +68,12 @@ def _still(top: Path, path: str, known: Optional[Known]) -> bool:
 
 
 def wait_equal(
-    source: Path, target: Path, seconds: float, ready: Optional[Callable[[], bool]] = None, pause: float = 0.05
+    source: Path,
+    target: Path,
+    seconds: float,
+    ready: Optional[Callable[[], bool]] = None,
+    pause: float = 0.05,
+    walk_every: float = _WALK_EVERY,
 ) -> float:
     """The moment (time.perf_counter) at which they were equal but for the times of directories.
 
@@ -77,7 +82,7 @@ def wait_equal(
     Raises BenchError when `seconds` are over.
     """
     until = time.monotonic() + seconds
-    walk_at = time.monotonic() + _WALK_EVERY
+    walk_at = time.monotonic() + walk_every
     wanted: dict[str, Known] = {}
     few: list[str] = []
     while True:
@@ -91,7 +96,7 @@ def wait_equal(
                 return moment
             if over:
                 raise BenchError(f"not equal within {seconds:g} s: {len(wrong)} names of {len(wanted)} differ")
-            few, walk_at = wrong[:_FEW], time.monotonic() + _WALK_EVERY
+            few, walk_at = wrong[:_FEW], time.monotonic() + walk_every
         time.sleep(pause)
 
 

@@ -27,6 +27,8 @@ class Extent:
     deletion_files: int = 10_000
     large_bytes: int = 2 << 30
     large_seconds: float = 15.0
+    reconcile_files: int = 200_000
+    reconcile_directories: int = 20_000
     start_directories: int = 100_000
     idle_seconds: float = 20.0
     memory: int = 10 << 30  # what the trees take at most, with the target's and the spare copies
@@ -51,6 +53,8 @@ QUICK = Extent(
     rename_bytes=200 << 20,
     deletion_files=2_000,
     large_bytes=500 << 20,
+    reconcile_files=20_000,
+    reconcile_directories=2_000,
     start_directories=10_000,
     idle_seconds=3.0,
     memory=3 << 30,

@@ -32,6 +32,18 @@ def lags(closed: Sequence[float], seen: dict[int, float]) -> list[float]:
     return [1000 * (seen[number] - at) for number, at in enumerate(closed) if number in seen]
 
 
+def between(closed: Sequence[float], seen: dict[int, float], began: float, ended: float) -> Record:
+    """How many of the files that were closed from the one moment to the other there are, how many of them arrived, and
+    their lags; None for a lag of none."""
+    counted = [number for number, at in enumerate(closed) if began <= at <= ended]
+    took = [1000 * (seen[number] - closed[number]) for number in counted if number in seen]
+    return {
+        "files": len(counted), "arrived": len(took),
+        "p50_ms": percentile(took, 0.5) if took else None, "p99_ms": percentile(took, 0.99) if took else None,
+        "max_ms": max(took) if took else None,
+    }  # fmt: skip
+
+
 def complete(record: Record) -> bool:
     """Whether all that was written arrived; so too where nobody counted."""
     return "arrived" not in record or record["arrived"] == record["files"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import random
@@ -30,6 +31,16 @@ def file_of(top: Path, prefix: str, number: int) -> Path:
     return folders(top)[number % DIRECTORIES] / os.fsdecode(name_of(prefix, number))
 
 
+def numbers(seen: dict[bytes, float], prefix: str) -> dict[int, float]:
+    """What was seen, by number, without the names that are not of this load (a sender's temporary ones)."""
+    found = {}
+    for name, moment in seen.items():
+        text = os.fsdecode(name)
+        if text.startswith(prefix) and text[len(prefix) :].isdigit():
+            found[int(text[len(prefix) :])] = moment
+    return found
+
+
 class Load:
     """Writes `rate` files a second of 10 to 100 KB for `seconds`; those who watch see an ordinary program."""
 
@@ -37,12 +48,19 @@ class Load:
         self.count = max(1, int(rate * seconds))
         context = multiprocessing.get_context("fork")
         self._here, there = context.Pipe(duplex=False)
-        self._process = context.Process(target=_write, args=(top, rate, self.count, prefix, there), daemon=True)
+        self._over = context.RawValue(ctypes.c_bool, False)
+        self._process = context.Process(
+            target=_write, args=(top, rate, self.count, prefix, self._over, there), daemon=True
+        )
         self._process.start()
         there.close()
 
+    def end(self) -> None:
+        """Write no more than are written."""
+        self._over.value = True
+
     def result(self) -> list[float]:
-        """The moment (time.perf_counter) at which each file was closed, by number."""
+        """Waits for the last one.  The moment (time.perf_counter) at which each file was closed, by number."""
         closed = self._here.recv()
         self._process.join()
         if isinstance(closed, Exception):
@@ -55,7 +73,7 @@ class Load:
 
 
 def _write(
-    top: Path, rate: float, count: int, prefix: str, channel: Connection
+    top: Path, rate: float, count: int, prefix: str, over: ctypes.c_bool, channel: Connection
 ) -> None:  # pragma: no cover - in a process of its own
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
     chance = random.Random(1)
@@ -68,20 +86,24 @@ def _write(
     closed = array("d", bytes(8 * count))
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
     now, perform = time.perf_counter, os.open
+    written = 0
     try:
         start = now()
         for number in range(count):
             left = start + number / rate - now()
             if left > 0.0001:
                 time.sleep(left)
+            if over.value:
+                break
             descriptor = perform(names[number], flags, 0o644, dir_fd=where[number % DIRECTORIES])
             os.write(descriptor, pieces[number])
             os.close(descriptor)
             closed[number] = now()
+            written += 1
     except OSError as wrong:
         channel.send(wrong)
         return
-    channel.send(closed)
+    channel.send(closed[:written])
 
 
 def make_tree(top: Path, files: int, directories: int, smallest: int, largest: int) -> None:

@@ -51,7 +51,13 @@ def cell(row: Row, subject: str, figures: Figures) -> str:
 
 def _bare(row: Row, figures: Figures) -> str:
     value = figures.value(row.scenario, "ours", row.bare) if row.bare else None
-    return "" if value is None else f"{number(value * row.scale)} {row.unit}"
+    if value is None:
+        return ""
+    text = f"{number(value * row.scale)} {row.unit}"
+    times = ratio(figures.value(row.scenario, "ours", row.key), value)
+    if times and not any(target.beside for target in row.targets):
+        text += f" ({CONTENDERS['ours']} {number(times)}x)"
+    return text
 
 
 def _wanted(row: Row, target: Target) -> str:
@@ -128,6 +134,8 @@ def _sizes(about: dict[str, Any]) -> str:
         f"rename {size['rename_files']:,} files, {size['rename_bytes'] / 1e6:,.0f} MB;\n"
         f"deletion {size['deletion_files']:,} files of {5 * size['deletion_files']:,};\n"
         f"large file {size['large_bytes'] / 1e9:.1f} GB, small ones at 50 files/s;\n"
+        f"reconcile {size['reconcile_files']:,} files of 0.5 to 1.5 KB in "
+        f"{size['reconcile_directories']:,} directories,\nsmall ones at 50 files/s;\n"
         f"start {size['start_directories']:,} directories; idle {size['idle_seconds']:g} s over 1,000 directories."
     )
 
@@ -168,7 +176,12 @@ _READING = """
 - **(n x)** is how many times the figure of lockstep with its default settings the other's is.
 - **bare** is the same work without any watcher: for CPU one `rsync -aW` of the same files; for the burst `cp -r` and
   then `rsync -aW` through the same daemon; for the deletion `rm -rf` and then one `rsync -aW --delete` of that tree;
-  for the start `inotifywait -r` on the same tree just before.
+  for the start `inotifywait -r` on the same tree just before; for the reconcile of equal trees the dry run of one
+  `rsync -aW --delete`, of an empty target one `rsync -aW`. Where no target compares the two, it says how many times it
+  lockstep takes.
+- **reconcile** is from the start of the contender. With an empty target it ends when the trees are equal; where they
+  are equal beforehand, when the contender itself says that it is done. The small files that count are those closed
+  until then, lockstep's from the moment when all is watched, for what comes before is no change to it.
 - **of target** is how much of the limit is used: at most 1 is met. A figure of lockstep counts as met only if every
   file arrived, the rate was kept, and the trees were equal in content, type, mode and time in the end.
 - **over the wire** is counted by the network interface: both directions, with all headers.

@@ -21,7 +21,16 @@ from typing import Any, Callable, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import about, isolation, report, scenarios_lag, scenarios_standing, scenarios_trees, subjects
+from bench import (
+    about,
+    isolation,
+    report,
+    scenarios_lag,
+    scenarios_reconcile,
+    scenarios_standing,
+    scenarios_trees,
+    subjects,
+)
 from bench.extent import FULL, QUICK, Extent
 from bench.figures import Figures, Record
 from bench.observer import Overflow
@@ -34,6 +43,8 @@ TREES: dict[str, tuple[Scenario, list[str]]] = {
     "rename": (scenarios_trees.rename, ["ours", "lsyncd", "script-tree"]),
     "deletion": (scenarios_trees.deletion, ["ours", "lsyncd", "script-tree"]),
     "large": (scenarios_lag.large, ["ours", "lsyncd", "script-tree"]),
+    "reconcile-same": (scenarios_reconcile.same, ["ours", "lsyncd"]),
+    "reconcile-new": (scenarios_reconcile.new, ["ours", "lsyncd"]),
     "start": (scenarios_standing.start, ["ours", "lsyncd"]),
     "start-quarter": (scenarios_standing.start_quarter, ["ours"]),
     "idle": (scenarios_standing.idle, ["ours", "lsyncd", "script-tree"]),

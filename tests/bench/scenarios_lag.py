@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import math
 import time
 from typing import Optional
 
 from bench import load
 from bench.extent import Extent
-from bench.figures import Record, lags, percentile, ratio
+from bench.figures import Record, between, lags, percentile, ratio
 from bench.observer import Observer
 from bench.place import BenchError, Place
 from bench.subjects import OURS, Subject
 
 _FAST = 1000  # files a second from which the observer reads no more than a thousand times a second
-
-
-def _numbers(seen: dict[bytes, float], prefix: str) -> dict[int, float]:
-    """By number, without the names that are not of this load (a sender's temporary ones)."""
-    found = {}
-    for name, moment in seen.items():
-        text = os.fsdecode(name)
-        if text.startswith(prefix) and text[len(prefix) :].isdigit():
-            found[int(text[len(prefix) :])] = moment
-    return found
 
 
 def _prepare(place: Place, subject: Subject) -> None:
@@ -46,7 +36,7 @@ def lag(rate: int, place: Place, subject: Subject, extent: Extent) -> Record:
         writer = load.Load(place.source, rate, seconds)
         closed = writer.result()
         at_end = subject.cpu()
-        seen = _numbers(observer.result(extent.lag_wait), "f")
+        seen = load.numbers(observer.result(extent.lag_wait), "f")
         time.sleep(0.3)  # those that were started are waited for, so that their CPU counts
         used = subject.cpu() - before
     finally:
@@ -83,20 +73,14 @@ def large(place: Place, subject: Subject, extent: Extent) -> Record:
         outside.rename(place.source / "large")
         ended = _arrival(place, extent.large_bytes, extent.tree_wait)
         closed = writer.result()
-        seen = _numbers(observer.result(extent.lag_wait), prefix)
+        seen = load.numbers(observer.result(extent.lag_wait), prefix)
     finally:
         observer.close()
         writer.close()
-    counted = [number for number, at in enumerate(closed) if began <= at and (ended is None or at <= ended)]
-    took = [1000 * (seen[number] - closed[number]) for number in counted if number in seen]
-    if not counted:
+    record = between(closed, seen, began, math.inf if ended is None else ended)
+    if not record["files"]:
         raise BenchError("no small file was written while the large one was under way")
-    return {
-        "bytes": extent.large_bytes, "large_s": None if ended is None else ended - began,
-        "files": len(counted), "arrived": len(took),
-        "p50_ms": percentile(took, 0.5) if took else None, "p99_ms": percentile(took, 0.99) if took else None,
-        "max_ms": max(took) if took else None,
-    }  # fmt: skip
+    return {"bytes": extent.large_bytes, "large_s": None if ended is None else ended - began, **record}
 
 
 def _arrival(place: Place, size: int, seconds: float) -> Optional[float]:

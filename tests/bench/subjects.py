@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import IO, Callable, Optional
 
@@ -65,6 +68,10 @@ class Subject:
     def resident(self) -> int:
         """Bytes of the process that watches."""
         return accounting.resident(self.running())
+
+    def caught_up(self) -> bool:
+        """Whether it says of itself that its first synchronisation is over; to be checked against the trees."""
+        raise NotImplementedError
 
     def wait_live(self, seconds: float = 60.0) -> None:
         """Until a new file arrives twice over: the first may have come by a first synchronisation, the next one not."""
@@ -128,9 +135,10 @@ class Ours(Subject):
     def write(self) -> list[str]:
         place = self.place
         config = self.folder / "lockstep.yml"
+        self._port = free_port()
         config.write_text(
             f"state_dir: {self.folder}/state\nlog_level: info\n"
-            f"status: {{listen: '127.0.0.1:{free_port()}', socket: {self.folder}/status.sock, max_lag: 60.0}}\n"
+            f"status: {{listen: '127.0.0.1:{self._port}', socket: {self.folder}/status.sock, max_lag: 60.0}}\n"
             f"mirrors:\n- name: data\n  source: {place.source}\n{self.mirror}"
             f"  targets:\n  - url: {place.url().rstrip('/')}\n    password_file: {place.password_file}\n"
         )
@@ -148,6 +156,13 @@ class Ours(Subject):
                 pass
         except TimeoutError as late:
             raise BenchError(f"{self.title} is not ready within {seconds:g} s: {self.output()}") from late
+
+    def caught_up(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/status.json", timeout=10) as answer:
+                return bool(json.load(answer)["state"] == "live")
+        except OSError:
+            return False  # it does not listen yet
 
     def stop(self) -> None:
         super().stop()
@@ -177,6 +192,10 @@ class Lsyncd(Subject):
             f"}}\n"
         )
         return ["lsyncd", str(config)]
+
+    def caught_up(self) -> bool:
+        log = self.folder / "lsyncd.log"
+        return log.exists() and re.search(rb"Startup of .* finished", log.read_bytes()) is not None
 
     def output(self) -> str:
         log = self.folder / "lsyncd.log"

@@ -105,6 +105,12 @@ def _all(figures: Figures) -> Iterator[Row]:
     yield Row("deletion of a tree, until equal", "deletion", "seconds", "s", bare="rm_and_bare_s", targets=deletion)
     yield Row("small files beside a large one, p50", "large", "p50_ms", "ms")
     yield Row("small files beside a large one, p99", "large", "p99_ms", "ms", targets=(Target(50.0),))
+    for scenario, what, end in (("same", "nothing changed", "done"), ("new", "all new", "equal")):
+        name = f"reconcile-{scenario}"
+        yield Row(f"reconcile, {what}, until {end}", name, "seconds", "s", bare="bare_s")
+        yield Row(f"reconcile, {what}: small files meanwhile, p50", name, "p50_ms", "ms")
+        limit = (Target(100.0),)
+        yield Row(f"reconcile, {what}: small files meanwhile, p99", name, "p99_ms", "ms", targets=limit)
     start = (Target(1.3, beside="inotifywait_s"),)
     yield Row("start, until all is watched", "start", "seconds", "s", bare="inotifywait_s", targets=start)
     memory = (Target(45.0),)

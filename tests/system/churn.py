@@ -143,3 +143,48 @@ class Churn:
                 file.write(self.random.randbytes(50))
             os.rename(path, path + b"~")
             os.rename(path + b".new", path)
+
+
+class RenamingChurn(Churn):
+    """Mostly renames of directories and files, among files that look alike: of one size and one time."""
+
+    def __init__(self, root: bytes, outside: bytes, seed: int) -> None:
+        super().__init__(root, outside, seed)
+        self._steps = [
+            self.alike, self.alike, self.alike, self.tree, self.rename, self.rename, self.rename_directory,
+            self.rename_directory, self.rename_directory, self.rename_beside, self.change_places, self.delete,
+            self.move_out, self.move_in, self.chmod, self.make, self.link,
+        ]  # fmt: skip
+
+    def alike(self) -> None:
+        self._write_alike(self.alone(self.new()))
+
+    def tree(self) -> None:
+        self.tree_at(self.new())
+
+    def tree_at(self, top: bytes) -> None:
+        for below in (b"", b"/s", b"/s/t"):
+            os.mkdir(top + below)
+            for name in (b"a", b"b"):
+                self._write_alike(top + below + b"/" + name)
+
+    def rename_directory(self) -> None:
+        path = self.directory()
+        if path != self.root:
+            os.rename(path, self.new())
+
+    def rename_beside(self) -> None:
+        path = self.old()
+        os.rename(path, os.path.join(os.path.dirname(path), self.random.choice(NAMES)))
+
+    def change_places(self) -> None:
+        one, other, between = self.directory(), self.directory(), os.path.join(self.root, b"between")
+        if self.root not in (one, other):
+            os.rename(one, between)
+            os.rename(other, one)
+            os.rename(between, other)
+
+    def _write_alike(self, path: bytes) -> None:
+        with open(path, "wb") as file:
+            file.write(self.random.randbytes(3000))
+        os.utime(path, (10**9, 10**9))

@@ -127,6 +127,7 @@ class Watcher:
         self.log = folder / "watcher.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.before: list[str] = []  # a command that runs the watcher's, to put it into another namespace
+        self.program = ["-m", "lockstep"]  # what python runs
         self.mirrors: list[dict[str, Any]] = [{"name": "data", "source": str(source), "targets": targets, **mirror}]
         self.write()
 
@@ -156,7 +157,7 @@ class Watcher:
     def start(self, wait: bool = True) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.before, sys.executable, "-m", "lockstep", "run", "--config", str(self.config)],
+                [*self.before, sys.executable, *self.program, "run", "--config", str(self.config)],
                 cwd="/", env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         if wait:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bench.figures import Figures, lags, percentile, ratio
+from bench.figures import Figures, between, lags, percentile, ratio
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,17 @@ def test_a_ratio_needs_two_figures_and_something_to_divide_by(
 
 def test_lag_is_counted_in_milliseconds_for_those_that_appeared() -> None:
     assert lags([10.0, 20.0, 30.0], {0: 10.5, 2: 30.25}) == [500.0, 250.0]
+
+
+def test_only_what_was_closed_in_between_counts_arrived_or_not() -> None:
+    closed = [1.0, 2.0, 3.0, 4.0, 5.0]
+    seen = {0: 9.0, 1: 2.25, 3: 4.5, 4: 99.0}
+    assert between(closed, seen, 2.0, 4.0) == {
+        "files": 3, "arrived": 2, "p50_ms": 250.0, "p99_ms": 500.0, "max_ms": 500.0
+    }  # fmt: skip
+    nothing = {"arrived": 0, "p50_ms": None, "p99_ms": None, "max_ms": None}
+    assert between(closed, seen, 6.0, 7.0) == {"files": 0, **nothing}
+    assert between(closed, {}, 2.0, 4.0) == {"files": 3, **nothing}
 
 
 def test_of_several_takings_a_figure_is_the_median_of_those_that_worked() -> None:

@@ -57,6 +57,13 @@ def test_a_row_has_the_peers_with_their_ratio_the_bare_work_and_the_verdicts() -
     assert burst["met"] == "yes; **no**"
 
 
+def test_where_nothing_compares_it_to_the_bare_work_the_row_says_how_many_times_that_it_is() -> None:
+    figures = Figures([{"scenario": "reconcile-new", "subject": "ours", "seconds": 3.0, "bare_s": 1.5}])
+    (line,) = (line for line in report.lines(figures) if line[0] == "reconcile, all new, until equal")
+    assert "1.50 s (lockstep 2.00x)" in line
+    assert "x)" not in by_name()["burst: a tree copied in, until equal"]["bare"]
+
+
 def test_a_lag_says_how_many_arrived_when_not_all_did() -> None:
     row = by_name()["lag at 50 files/s, p50"]
     assert row["script, per file"] == "5,000 ms (500x), 9 of 100"

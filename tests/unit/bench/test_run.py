@@ -12,6 +12,7 @@ import pytest
 from bench import accounting, plots, run, subjects
 from bench.extent import FULL, QUICK
 from bench.figures import Figures
+from bench.place import Place
 
 
 def names(*options: object) -> list[tuple[str, str]]:
@@ -123,3 +124,33 @@ def test_the_plots_name_every_contender_whose_files_all_arrived(tmp_path: Path) 
     again = (tmp_path / "lag.svg").read_bytes()
     plots.draw(figures, tmp_path)
     assert (tmp_path / "lag.svg").read_bytes() == again
+
+
+@pytest.mark.parametrize(
+    ("log", "done"),
+    [
+        (None, False),
+        (b"Normal: recursive startup rsync: /a/ -> rsync://b/\n", False),
+        (b"Normal: recursive startup rsync: /a/ -> rsync://b/\nNormal: Startup of /a/ -> rsync://b/ finished.\n", True),
+    ],
+)
+def test_a_peer_has_caught_up_when_its_log_says_so(tmp_path: Path, log: bytes | None, done: bool) -> None:
+    subject = subjects.Lsyncd(Place(tmp_path / "place"))
+    if log is not None:
+        (subject.folder / "lsyncd.log").write_bytes(log)
+    assert subject.caught_up() is done
+
+
+def test_the_watcher_has_caught_up_when_its_status_says_live_and_not_before_it_listens(tmp_path: Path) -> None:
+    subject = subjects.Ours(Place(tmp_path))
+    subject.start()
+    try:
+        assert not subject.caught_up()  # no daemon runs, so it is never live
+        subject.wait_watched(30)
+        assert not subject.caught_up()
+        subject.place.open()
+        while not subject.caught_up():
+            subject.running()
+    finally:
+        subject.stop()
+        subject.place.close()

@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from bench import load
+from bench import load, scenarios_reconcile
 from bench.observer import Observer, Overflow, names_in
 
 
@@ -67,6 +67,28 @@ def test_the_load_is_files_of_the_sizes_that_are_said_spread_over_the_directorie
     sizes = [load.file_of(tmp_path, "f", number).stat().st_size for number in range(120)]
     assert all(load.SMALLEST <= size < load.LARGEST for size in sizes)
     assert len(set(sizes)) > 60
+
+
+def test_a_load_that_is_ended_tells_of_what_it_wrote_and_of_nothing_else(tmp_path: Path) -> None:
+    for folder in load.folders(tmp_path):
+        folder.mkdir()
+    writer = load.Load(tmp_path, rate=200, seconds=60, prefix="s")
+    try:
+        while scenarios_reconcile.names_below(tmp_path) < 3:
+            pass
+        writer.end()
+        closed = writer.result()
+    finally:
+        writer.close()
+    assert 3 <= len(closed) < writer.count
+    assert len(closed) == scenarios_reconcile.names_below(tmp_path) == len(list(tmp_path.glob("d*/s*")))
+    assert closed == sorted(closed)
+    assert closed[0] > 0
+
+
+def test_what_is_seen_of_a_load_is_known_by_number() -> None:
+    seen = {b"s7": 1.0, b".s8.Xa81bc": 2.0, b"s": 3.0, b"s1x": 4.0, b"f9": 5.0, b"s10": 6.0}
+    assert load.numbers(seen, "s") == {7: 1.0, 10: 6.0}
 
 
 def test_a_tree_has_as_many_files_and_directories_as_asked(tmp_path: Path) -> None:

@@ -74,6 +74,21 @@ def test_nothing_lost_is_no_reason_against_it() -> None:
     assert verdict_of(Target(2.0), {"seconds": 1.0, **kept}).met is True
 
 
+@pytest.mark.parametrize("scenario", ["reconcile-same", "reconcile-new"])
+@pytest.mark.parametrize(
+    ("p99", "arrived", "differences", "met"),
+    [(100.0, 9, 0, True), (101.0, 9, 0, False), (50.0, 8, 0, False), (50.0, 9, 1, False)],
+)
+def test_a_reconcile_may_take_its_time_but_delays_no_live_change_and_ends_equal(
+    scenario: str, p99: float, arrived: int, differences: int, met: bool
+) -> None:
+    record = {"seconds": 1e6, "bare_s": 1.0, "p50_ms": 1e6, "p99_ms": p99}
+    counts = {"files": 9, "arrived": arrived, "differences": differences}
+    figures = Figures([{"scenario": scenario, "subject": "ours", **record, **counts}])
+    verdicts = [judge(row, target, figures).met for row in rows(figures) for target in row.targets]
+    assert verdicts == [met]
+
+
 def test_each_rate_that_was_measured_has_its_rows_with_its_targets() -> None:
     figures = Figures([{"scenario": f"lag-{rate}", "subject": "ours"} for rate in (50, 700)])
     found = list(rows(figures))

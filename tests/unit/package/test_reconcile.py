@@ -395,6 +395,44 @@ def test_what_could_not_be_compared_completely_is_compared_again(
     assert b"new" in rig.backlog.paths
 
 
+def test_after_an_error_of_reading_it_is_compared_again_though_nothing_is_to_be_complained_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory that vanished meanwhile is no problem, but rsync tells no deletion at all then; another comparison in
+    between must not make that forgotten."""
+    monkeypatch.setattr("lockstep.reconcile.RETRY", 0.2)
+    (tmp_path / "again").mkdir()
+    rig = Rig(tmp_path / "again")
+    rig.put("target/d/old")
+    (tmp_path / "again" / "source" / "d").mkdir(parents=True)
+    (tmp_path / "again" / "source" / "e").mkdir(parents=True)
+    program, once = tmp_path / "rsync", tmp_path / "once"
+    program.write_text(
+        f'#!/bin/sh\n[ -e {once} ] && exec rsync "$@"\n: > {once}\n'
+        f"echo 'rsync: [sender] link_stat \"{tmp_path}/again/source/d\" failed: No such file or directory (2)' >&2\nexit 23\n"
+    )
+    program.chmod(0o755)
+    rig.source.rsync = str(program)
+    rig.reconcile.want(b"d", Change(0, 5.0))
+
+    async def work() -> None:
+        deadline = time.monotonic() + 20
+        while not once.exists() or rig.reconcile.busy:
+            assert time.monotonic() < deadline
+            rig.reconcile.proceed()
+            await asyncio.sleep(0.002)
+        assert rig.reconcile.error == ""
+        assert rig.reconcile.oldest() == 5.0
+        rig.reconcile.want(b"e", Change(0, 6.0))
+        while b"d/old" not in rig.backlog.paths:
+            assert time.monotonic() < deadline
+            rig.reconcile.proceed()
+            await asyncio.sleep(0.002)
+        rig.reconcile.stop()
+
+    asyncio.run(work())
+
+
 def test_a_large_tree_is_shared_by_several_processes_with_the_same_outcome(rig: Rig) -> None:
     for number in range(12):
         rig.put(f"source/d{number}/new")

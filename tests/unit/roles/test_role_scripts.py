@@ -9,6 +9,7 @@ import pathlib
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -154,6 +155,11 @@ def test_a_pid_that_became_another_process_is_not_the_daemon(tmp_path):
 def test_the_daemon_of_a_configuration_is_found(tmp_path):
     argv = [sys.executable, "-c", "input()", "--daemon", "--config=/c"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE) as process:
+        until = time.monotonic() + 10
+        while (
+            b"--config=/c" not in pathlib.Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        ):  # not until it has become that
+            assert time.monotonic() < until
         (tmp_path / "pid").write_text(f"{process.pid}\n")
         assert daemon_process.find(str(tmp_path / "pid"), "/c") == {"pid": process.pid, "argv": argv}
         assert daemon_process.find(str(tmp_path / "pid"), "/other")["pid"] is None

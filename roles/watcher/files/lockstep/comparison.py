@@ -209,7 +209,8 @@ class Comparison:
 
         try:
             # a filter of the first keeps what others compare from being seen, and from being deleted
-            start(scope.paths, [b"--filter=- /" + path for share in scope.shares for path in share])
+            left_out = [b"--filter=- /" + path for share in scope.shares for path in share]
+            start(scope.paths, left_out, missing=not scope.whole)
             for share in scope.shares:
                 start(share, missing=True)
         except BaseException:

@@ -30,7 +30,8 @@ PORTION = 2_000  # differences handed over at a time
 OUTSTANDING = 50_000  # differences handed over whose arrival is waited for one by one, at most
 CTIME_SLACK = 2.0  # seconds: the kernel's clock for ctime is coarse, and a remembered moment is a little late
 MANY = 5_000  # entries from which a whole comparison is shared by several processes
-RETRY, RETRY_LONGEST = 60.0, 3600.0  # seconds until what could not be compared completely is compared again
+RETRY, RETRY_LONGEST = 2.0, 3600.0  # seconds until what could not be compared completely is compared again
+READ_ERRORS = 23  # rsync(1): something could not be read, vanished directories too; then rsync tells no deletion at all
 
 
 class Source(Protocol):
@@ -111,6 +112,7 @@ class Reconcile:
         self._took: Optional[float] = None  # seconds of the last whole comparison
         self._retry = Backoff(RETRY, RETRY_LONGEST)
         self._retry_at: Optional[asyncio.TimerHandle] = None
+        self._incomplete: dict[bytes, Change] = {}  # what is to be compared again then
 
     # ------------------------------------------------------------------ wanting
 
@@ -143,7 +145,9 @@ class Reconcile:
         return len(self._wanted) + max(0, self.known - self.handed if self._feeding else 0)
 
     def oldest(self) -> Optional[float]:
-        times = [change.since for change in chain(self._wanted.values(), self._compared.values())]
+        times = [
+            change.since for change in chain(self._wanted.values(), self._compared.values(), self._incomplete.values())
+        ]
         return min(times, default=None)
 
     # ------------------------------------------------------------------ how far it is
@@ -219,7 +223,10 @@ class Reconcile:
         if self._feeding is not None:
             self._fed()
         self._wanted.clear()
-        self._try_again(None)
+        self._incomplete.clear()
+        if self._retry_at is not None:
+            self._retry_at.cancel()
+            self._retry_at = None
 
     def kill(self) -> None:
         if self._running is not None:
@@ -228,7 +235,6 @@ class Reconcile:
     def _compare(self) -> None:
         source = self._target.source
         scope = self._take_scope()
-        self._try_again(None)
         self.state, self.error = "comparing", ""
         self.started, self.finished, self._began = time.time(), None, time.monotonic()
         self._last_known = self._found = self.handed = self._bytes = self._handed_bytes = self._outstanding_bytes = 0
@@ -277,9 +283,9 @@ class Reconcile:
         outcome = judge(ended.code, ended.stderr, source.config.source, frozenset(comparison.scope.paths))
         # a subtree that vanished meanwhile gives an event of its own
         self.error = next(iter(outcome.refused.values()), outcome.reason)
-        if self.error:
-            self._try_again(comparison.scope)
-        else:
+        if self.error or ended.code == READ_ERRORS:
+            self._try_again()
+        elif not self._incomplete:
             self._retry.reset()
         target.standing.answered()
         whole = comparison.scope.whole
@@ -360,18 +366,20 @@ class Reconcile:
         self._feeding.close()
         self._feeding = self._differences = None
 
-    def _try_again(self, scope: Optional[Scope]) -> None:
-        """Compare this again after a while, as not all of it could be; with None no more."""
-        if self._retry_at is not None:
-            self._retry_at.cancel()
-            self._retry_at = None
-        if scope is not None:
-            self._retry_at = asyncio.get_running_loop().call_later(self._retry.next(), self._retry_now, scope)
+    def _try_again(self) -> None:
+        """Compare this again after a while, as not all of it could be."""
+        for path, change in self._compared.items():
+            known = self._incomplete.setdefault(path, change)
+            known.flags |= change.flags
+            known.since = min(known.since, change.since)
+        if self._retry_at is None:
+            self._retry_at = asyncio.get_running_loop().call_later(self._retry.next(), self._retry_now)
 
-    def _retry_now(self, scope: Scope) -> None:
+    def _retry_now(self) -> None:
         self._retry_at = None
-        for path in scope.paths:
-            self.want(path, Change(SUSPECT if scope.checksum else 0, time.monotonic()))
+        again, self._incomplete = self._incomplete, {}
+        for path, change in again.items():
+            self.want(path, change)
         self._target.kick()
 
     def _fail(self, why: str) -> None:
