@@ -409,7 +409,8 @@ def test_after_an_error_of_reading_it_is_compared_again_though_nothing_is_to_be_
     program, once = tmp_path / "rsync", tmp_path / "once"
     program.write_text(
         f'#!/bin/sh\n[ -e {once} ] && exec rsync "$@"\n: > {once}\n'
-        f"echo 'rsync: [sender] link_stat \"{tmp_path}/again/source/d\" failed: No such file or directory (2)' >&2\nexit 23\n"
+        f"echo 'rsync: [sender] link_stat \"{tmp_path}/again/source/d\" failed: No such file or directory (2)' >&2\n"
+        "exit 23\n"
     )
     program.chmod(0o755)
     rig.source.rsync = str(program)
