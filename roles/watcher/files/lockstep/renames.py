@@ -138,6 +138,11 @@ class Renames:
         """Everything is to be sent."""
         self._old.clear()
 
+    def all_is_confirmed(self) -> None:
+        """Nothing waits any more: what was counted and not asked for concerns no deletion to come."""
+        self._old.clear()
+        self._moved.clear()
+
     def needed(self, moved: Iterable[bytes]) -> set[bytes]:
         """The names on the target, with every directory above them, that must stay until these paths are made."""
         olds = {old for old in map(self.stands_at, moved) if old is not None}

@@ -166,6 +166,8 @@ class TargetSync:
         for path, change in self.standing.problems_due(now):
             self.live.note(path, change.flags, change.since)
             self.kick()
+        if not (self.pending or self._under_way or self.source.scanning or self.standing.held):
+            self.renames.all_is_confirmed()
         if self.renames and (self.reconcile.busy or not (self.source.scanning or any(self._moved()))):
             self.renames.forget()
         if self.standing.parked_due(now):
