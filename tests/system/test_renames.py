@@ -212,6 +212,20 @@ def test_a_large_file_that_is_renamed(logging_rig: Rig, old: str, new: str) -> N
     assert received(rig) - before < 300_000
 
 
+def test_a_large_file_renamed_over_one_that_looks_like_it(rig: Rig) -> None:
+    """What stands at a name already is not taken for what was linked there."""
+    (rig.source / "d").mkdir()
+    for path, data in ((rig.source / "f", DATA), (rig.source / "d" / "f", b"x" * len(DATA))):
+        path.write_bytes(data)
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    rig.start()
+    grown(rig)
+    (rig.source / "f").rename(rig.source / "d" / "f")
+    rig.equal()
+    assert (rig.target / "d" / "f").read_bytes() == DATA
+    assert "link" in rig.log()
+
+
 def test_names_that_a_daemon_could_take_for_patterns_or_options(rig: Rig) -> None:
     for name in (b"s*r", b"q?", b"[x]", b"-dash", b"#c", b"back\\slash", b"new\nline", b"\xff\xfe", b"a b"):
         top = os.fsencode(rig.source) + b"/" + name
