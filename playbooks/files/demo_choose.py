@@ -6,7 +6,6 @@ the system as it is; elsewhere the error names what to install.
 
 from __future__ import annotations
 
-import glob
 import json
 import os
 import shlex
@@ -41,18 +40,18 @@ def run(argv: list[str], folder: Path) -> str:
 
 
 def apt_options(folder: Path) -> list[str]:
-    """Options that keep apt out of the system's folders: its lists where it has some, private ones where not."""
-    settings = ["Debug::NoLocking=1", f"Dir::Cache={folder / 'cache'}"]
+    """Options that keep apt out of the system's folders, with lists of its own that are new.
+
+    The system's may be of last year: what they name may be gone from the archive, or have defects that are long mended.
+    """
+    lists = folder / "lists"
+    settings = ["Debug::NoLocking=1", f"Dir::Cache={folder / 'cache'}", f"Dir::State::Lists={lists}"]
     if os.geteuid() == 0:
         # Otherwise apt drops to a user who may not write here.
         settings.append("APT::Sandbox::User=root")
     options = [word for setting in settings for word in ("-o", setting)]
     (folder / "cache" / "archives" / "partial").mkdir(parents=True)
-    if glob.glob("/var/lib/apt/lists/*_Packages*"):
-        return options
-    lists = folder / "lists"
     (lists / "partial").mkdir(parents=True)
-    options += ["-o", f"Dir::State::Lists={lists}"]
     run(["apt-get", *options, "update"], folder)
     return options
 

@@ -20,7 +20,18 @@ from playing import changed_in
 from polling import wait_for
 
 NOBODY = 65534
-WHO = ["root", "nobody"] if os.geteuid() == 0 else [f"user {os.geteuid()}"]
+WHO = ["root", "nobody", "root without rsync"] if os.geteuid() == 0 else [f"user {os.geteuid()}"]
+# As on a machine where rsync and the library that few others use were never installed, and apt's lists are old.
+WITHOUT_RSYNC = """
+set -eu
+awk -v RS= -v ORS='\\n\\n' '!/^Package: (rsync|libpopt0)\\n/' /var/lib/dpkg/status > "$1/status"
+mount --bind "$1/status" /var/lib/dpkg/status
+mount -t tmpfs tmpfs /var/lib/apt/lists
+for file in $(command -v rsync) $(find /usr/lib -name 'libpopt.so*'); do mount --bind /dev/null "$file"; done
+if command -v rsync; then exit 9; fi
+shift
+exec "$@"
+"""
 HOSTS = ("demo_nfs", "demo_backup")
 
 
@@ -50,6 +61,8 @@ class Demo:
             # what is in root's own folders is not for others
             environment["PATH"] = "/usr/local/bin:/usr/bin:/bin"
             argv = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--", *argv]
+        elif self.user == "root without rsync":
+            argv = ["unshare", "--mount", "sh", "-c", WITHOUT_RSYNC, "sh", str(self.folder), *argv]
         began = time.monotonic()
         done = subprocess.run(
             argv,
@@ -128,6 +141,10 @@ def test_demo_verifies_itself_and_says_how_to_use_it(demo: Demo, output: str) ->
     assert "delete_tree" in output
     for words in (f"{demo.place}/source", f"{demo.place}/backup", "http://127.0.0.1:", "make demo-down"):
         assert words in output
+
+
+def test_rsync_is_fetched_into_the_demos_folder_where_there_is_none(demo: Demo, output: str) -> None:
+    assert (demo.place / "rsync/rsync").exists() == demo.user.endswith("without rsync")
 
 
 def test_a_file_written_where_it_says_arrives_where_it_says(demo: Demo, output: str) -> None:

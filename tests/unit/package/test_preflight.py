@@ -128,6 +128,12 @@ def fake_rsync(folder: Path, script: str) -> str:
             "has the --delete-missing-args defect",
         ),
         (
+            # as Debian 12u6 has it: it deletes at the top of a list, and nowhere below
+            '[ "$1" = --version ] && { echo "rsync  version 3.2.7  protocol"; exit; }\n'
+            'case "$(tr "\\0" "\\n")" in */./*/*) echo "invalid file mode 00 for kept/gone" >&2; exit 2 ;; esac',
+            "has the --delete-missing-args defect",
+        ),
+        (
             '[ "$1" = --version ] && { echo "rsync  version 3.4.3  protocol"; exit; }\nexit 0',
             "failed to delete in a trial",
         ),
@@ -220,6 +226,13 @@ def test_each_reason_for_a_failed_login_is_told_apart(folder: Path, port: int) -
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         assert "is the rsync daemon running?" in problem(f"rsync://127.0.0.1:{free.getsockname()[1]}/data")
+
+
+def test_a_target_that_cannot_delete_below_the_top_is_found_at_login(folder: Path) -> None:
+    script = 'case "$(tr "\\0" "\\n")" in */./*/*) echo "invalid file mode 00 for kept/gone" >&2; exit 2 ;; esac'
+    config = configured(folder, "rsync://backup@127.0.0.1/data", True, fake_rsync(folder, script))
+    (problem,) = preflight.login_problems(config)
+    assert "has the --delete-missing-args defect" in problem
 
 
 def test_no_secret_is_in_the_arguments_or_the_environment(folder: Path) -> None:

@@ -33,11 +33,11 @@ def config(host, extra="", module="", path="data"):
     )
 
 
-def check(host, text, *command):
+def check(host, text, *command, rsync=RSYNC):
     """The checker's exit status and what it says."""
     file = host / "rsyncd.conf"
     file.write_text(text)
-    argv = [sys.executable, "-B", "-m", "rsyncd_check", *(command or ("config",)), "--rsync", RSYNC, str(file)]
+    argv = [sys.executable, "-B", "-m", "rsyncd_check", *(command or ("config",)), "--rsync", rsync, str(file)]
     run = subprocess.run(argv, cwd=FILES, capture_output=True, text=True, check=False)
     return run.returncode, run.stderr
 
@@ -115,6 +115,33 @@ def test_what_a_mirror_cannot_do_without_is_required(host, missing):
     status, text = check(host, "\n".join(lines))
     assert status == 1
     assert missing in text
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        # as 3.2.7 of Debian 12u6 does: at the top of a list it deletes, below that it does not
+        ('*/*/*) echo "invalid file mode 00 for kept/gone" >&2; exit 2 ;;', "has the --delete-missing-args defect"),
+        ("*) exit 0 ;;", "failed to delete in a trial: its exit is 0"),
+        ('*) echo "rsync: odd" >&2; exit 1 ;;', "failed to delete in a trial: rsync: odd"),
+    ],
+)
+def test_an_rsync_that_cannot_delete_by_list_is_refused(host, script, said):
+    program = host / "rsync"
+    program.write_text(f'#!/bin/sh\ncase "$(tr "\\0" /)" in\n{script}\nesac\nexec {RSYNC} "$@"\n')
+    program.chmod(0o755)
+    status, text = check(host, config(host), rsync=str(program))
+    assert status == 1
+    assert f"{program} {said}" in text
+
+
+def test_an_rsync_that_was_unpacked_finds_its_libraries_when_it_logs_in(host, daemon, monkeypatch):
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(host))
+    program = host / "rsync"
+    program.write_text(f'#!/bin/sh\n[ "$LD_LIBRARY_PATH" = "{host}" ] && exec {RSYNC} "$@"\necho lost >&2; exit 127\n')
+    program.chmod(0o755)
+    login = ("login", "--address=127.0.0.1", f"--port={daemon}", "--wait=10")
+    assert check(host, config(host), *login, rsync=str(program)) == (0, "")
 
 
 def test_a_secrets_file_that_others_can_read_is_refused(host):

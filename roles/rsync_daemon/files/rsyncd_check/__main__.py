@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from rsyncd_check import grammar, login, rules, trial
+from rsyncd_check import deletion, grammar, login, rules, trial
 
 
 def main(argv: list[str]) -> int:
@@ -30,7 +30,7 @@ def main(argv: list[str]) -> int:
     if problems:
         return _say(problems)
     if given.command == "config":
-        return _say(trial.check(given.rsync, parsed))
+        return _say(deletion.check(given.rsync) or trial.check(given.rsync, parsed))
     return _say(login.check_all(given.rsync, login.logins(parsed), (given.address, given.port), given.wait))
 
 

@@ -72,6 +72,8 @@ def _try(rsync: str, login: Login, address: tuple[str, int], through: Optional[s
     argv += [f"--contimeout={_SECONDS}"] if through is None else []
     argv += [f"--timeout={_SECONDS}", f"rsync://{login.user}@{host}:{address[1]}/{login.module}/"]
     env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+    if "LD_LIBRARY_PATH" in os.environ:  # an rsync that was unpacked, not installed, has its libraries there
+        env["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
     if through is not None:
         env["RSYNC_CONNECT_PROG"] = through
     try:

@@ -23,6 +23,8 @@ from lockstep.transfer import command, outcome
 
 OLDEST_RSYNC = (3, 2, 0)
 PROBE_TIMEOUT = 30.0  # seconds
+# What a trial deletes.  In a directory: some releases delete at the top of a list and nowhere below it.
+_GONE = "kept/gone"
 
 
 def local_problems(config: Config) -> list[str]:
@@ -167,12 +169,12 @@ def _deletion_defect(program: str) -> str | None:
     """rsync 3.4.3, and some backports of its fixes, cannot delete what is listed and missing (rsync issue 910)."""
     with tempfile.TemporaryDirectory(prefix="lockstep-check-") as folder:
         source, there = os.path.join(folder, "source"), os.path.join(folder, "target")
-        os.mkdir(source)
-        os.makedirs(os.path.join(there, "gone"))
+        os.makedirs(os.path.join(source, "kept"))
+        os.makedirs(os.path.join(there, _GONE))
         target = Target(f"file://{there}", "file", None, "", 0, "", there, None, ())
-        names = command.names(os.fsencode(source), [b"gone"])
+        names = command.names(os.fsencode(source), [os.fsencode(_GONE)])
         done = _call(command.batch(program, target, command.Lane.REMOVE), names)
-        if done.returncode == 0 and not os.path.lexists(os.path.join(there, "gone")):
+        if done.returncode == 0 and not os.path.lexists(os.path.join(there, _GONE)):
             return None
         if b"invalid file mode" in done.stderr:
             return "has the --delete-missing-args defect of 3.4.3 (rsync issue 910); upgrade it to 3.4.4 or later"
@@ -183,11 +185,13 @@ def _login(rsync: str, mirror: Mirror, target: Target) -> str | None:
     if mirror.delete:
         # Something that is nowhere, to be deleted in a dry run: a daemon that refuses deletions, or has the defect,
         # says so now and not when the first file is removed.
-        argv = command.batch(rsync, target, command.Lane.COUNT)
-        names = command.names(mirror.source, [b".lockstep-check-" + uuid.uuid4().hex.encode("ascii")])
+        with tempfile.TemporaryDirectory(prefix="lockstep-check-") as folder:
+            os.mkdir(os.path.join(folder, "kept"))
+            names = command.names(os.fsencode(folder), [os.fsencode(_GONE) + uuid.uuid4().hex.encode("ascii")])
+            done = _call(command.batch(rsync, target, command.Lane.COUNT), names)
     else:
-        argv, names = command.batch(rsync, target, command.Lane.REST), b""
-    done = _call([argv[0], "-n", *argv[1:]], names)
+        argv = command.batch(rsync, target, command.Lane.REST)
+        done = _call([argv[0], "-n", *argv[1:]], b"")
     return None if done.returncode == 0 else outcome.reason(done.returncode, done.stderr)
 
 
