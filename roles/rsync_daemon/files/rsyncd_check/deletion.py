@@ -31,5 +31,7 @@ def check(rsync: str) -> list[str]:
             return []
     said = run.stderr.decode("utf-8", "backslashreplace").strip().splitlines() or [f"its exit is {run.returncode}"]
     if "invalid file mode" in said[0]:
-        return [f"{rsync} has the --delete-missing-args defect of 3.4.3 (rsync issue 910); upgrade it to 3.4.4 or later"]
+        return [
+            f"{rsync} has the --delete-missing-args defect of 3.4.3 (rsync issue 910); upgrade it to 3.4.4 or later"
+        ]
     return [f"{rsync} failed to delete in a trial: {said[0]}"]
