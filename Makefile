@@ -60,7 +60,7 @@ test-unit: venv $(HERE) ## the package and the plugins, without a host
 	$(BIN)/pytest tests/unit
 
 test-system: venv ## the watcher against a real rsync daemon on this machine
-	@tests/install-needs rsync
+	@tests/install-needs rsync acl
 	$(BIN)/pytest tests/system
 
 test-sanity: venv ## ansible-test sanity, on what the tarball holds

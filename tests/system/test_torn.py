@@ -80,12 +80,41 @@ def test_a_transfer_that_is_cut_leaves_the_old_version(rig: Rig) -> None:
             new = rig.source / "new"
             new.write_bytes(bytes([66 + number]) * (SIZE * 4))
             new.rename(rig.source / "f")
-            wait_for(lambda: rig.watcher.target()["in_flight"] or not rig.differences(), 5, rig.log)
+            wait_for(lambda: rig.watcher.target()["in_flight"] or not rig.differences(), 30, rig.log)
             rig.daemon.kill()
             rig.daemon.start()
         assert {(b"A", SIZE), *((bytes([66 + number]), SIZE * 4) for number in range(2))} >= seen
         wait_for(lambda: (rig.target / "f").read_bytes()[:1] == b"C", 30, rig.log)
     assert os.listdir(rig.source) == ["f"]
+
+
+def _half_written(rig: Rig, folder: str = "") -> list[str]:
+    return [path.name for path in (rig.target / folder).glob(".f.*")]
+
+
+def test_what_a_killed_daemon_left_half_written_is_removed_when_it_is_back(rig: Rig) -> None:
+    """C12: without a reconcile; and nothing else that the target alone has is touched by that."""
+    rig.watcher.mirrors[0]["targets"][0]["rsync_options"] = ["--bwlimit=4000"]  # KiB/s: time to cut it in
+    (rig.source / "d/below").mkdir(parents=True)
+    rig.start()
+    rig.equal()
+    compared = rig.watcher.target()["reconcile"]
+    for folder in ("d", ""):
+        (rig.source / folder / "f").write_bytes(os.urandom(12 << 20))
+        wait_for(lambda folder=folder: _half_written(rig, folder), 20, rig.log)
+        rig.daemon.kill()
+        assert _half_written(rig, folder)
+        others = [rig.target / folder / name for name in (".g.AbCdEf", ".f.AbC", "own")]
+        for path in others:
+            path.write_text("of the target alone")
+        rig.daemon.start()
+        wait_for(lambda folder=folder: _half_written(rig, folder) == [".f.AbC"], 30, rig.log)
+        for path in others:
+            path.unlink()  # which must still be there
+    (rig.source / "d").touch()  # whose time on the target that has changed, as it has the source's own
+    (rig.source / "last").touch()
+    rig.equal()
+    assert rig.watcher.target()["reconcile"] == compared
 
 
 def test_a_log_that_never_stops_growing_arrives_all_the_time(rig: Rig) -> None:

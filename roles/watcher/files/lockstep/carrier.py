@@ -65,6 +65,11 @@ class Carrier:
         else:
             self.pool.run_alone(batch.lane, argv, names, ended)
 
+    def list_remains(self, directories: list[bytes], on_end: Callable[[Process, Ended], None]) -> None:
+        """Ask the target what a cut transfer left in these directories; the answer is the process' output."""
+        names = command.names(self._source, [path + b"/" if path else path for path in directories])
+        self.pool.run_alone(Lane.COUNT, command.remains(self._rsync, self._target), names, on_end)
+
     def goes_by_list(self, batch: Batch, ended: Ended) -> bool:
         """Did it fail for naming its files in arguments?  Then it may be tried again at once, and will not do so."""
         if not batch.in_arguments or ended.code != OPTION_REFUSED:

@@ -34,10 +34,12 @@ from lockstep.filters import Filter
 from lockstep.look import look
 from lockstep.plan import Plan, Planner
 from lockstep.reconcile import Reconcile
+from lockstep.remains import Remains
 from lockstep.renames import MANY, Renames
 from lockstep.standing import Standing
 from lockstep.transfer.command import Lane
 from lockstep.transfer.outcome import IN_THE_WAY, Outcome, Result, made, reason
+from lockstep.transfer.pool import CUT_OFF
 from lockstep.transfer.process import Ended, Process
 
 log = logging.getLogger(__name__)
@@ -80,6 +82,7 @@ class TargetSync:
         self.backlog = Changes(limit=1 << 62)  # fed by the reconcile in portions of its own
         self.reconcile = Reconcile(self)
         self.renames = Renames()
+        self._remains = Remains()
         self._look = partial(look, source.config.source)
         self._carrier = Carrier(
             source.rsync, source.config.source, config, source.config.pace, source.state_dir, self._spare_lost
@@ -365,6 +368,7 @@ class TargetSync:
             self.kick()
             return
         if outcome.result is Result.FAILED:
+            self._remains.interrupted(batch)
             self._return(batch)
             if not self._stopped:
                 self._failed(outcome.reason)
@@ -382,6 +386,8 @@ class TargetSync:
             arrived = {path for path in batch.items if path[len(batch.link[0]) :].lstrip(b"/") in names}
         else:
             arrived = set(batch.items) if outcome.result is Result.CONFIRMED else set()
+        if outcome.result is Result.FAILED:
+            self._remains.interrupted(batch)
         left = [(path, change) for path, change in batch.items.items() if path not in arrived]
         for path, change in left:
             del batch.items[path]
@@ -410,8 +416,35 @@ class TargetSync:
         if len(self.standing.problems) > PROBLEMS:
             self.standing.problems.clear()
             self.reconcile.want_all(now)
+        if batch.items and self.source.config.delete and not self._stopped:
+            self._clear_remains()
         self.kick()
         self._on_state()
+
+    def _clear_remains(self) -> None:
+        """The target answers again: what it had half-written when it failed is to go."""
+        directories = self._remains.due(self._is_under_way)
+        try:
+            if directories:
+                self._carrier.list_remains(directories, self._remains_told)
+        except OSError:
+            self._remains.failed()
+
+    def _is_under_way(self, path: bytes) -> bool:
+        return any(path in batch.listed for batch in self._under_way)
+
+    def _remains_told(self, process: Process, ended: Ended) -> None:
+        if ended.code in CUT_OFF:
+            self._remains.failed()
+            return
+        assert process.output is not None
+        process.output.seek(0)
+        now = time.monotonic()
+        for path in self._remains.found(process.output, self._look, self._is_under_way):
+            if not self.source.filters.hidden(path, False):
+                self._log.info("%s was left half-written on the target, and is removed", os.fsdecode(path))
+                self.note(path, GONE | PERMITTED, now)
+        self.kick()
 
     def _look_again(self, batch: Batch, now: float) -> None:
         """What came back while its deletion was under way may not have been deleted: then its old content is there."""

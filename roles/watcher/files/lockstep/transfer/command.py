@@ -100,6 +100,14 @@ def can_be_renamed(new: bytes, old: bytes) -> bool:
     return not _GLOB & set(new) and len(new) + len(old) < 3_000
 
 
+def remains(rsync: str, target: Target) -> list[str]:
+    """Tells on stdout what the directories that are listed (with a slash at the end) hold under temporary names, one
+    level deep, and the source does not; changes nothing."""
+    candidates = ["--filter=R .?*.??????", "--filter=P *"]
+    how = ["-n", "-8", "--out-format=%i %n", "--dirs", "--delete", "--existing", "--ignore-existing"]
+    return [rsync, *how, *candidates, "--ignore-missing-args", *_LISTED, *_target(target)]
+
+
 def comparison(rsync: str, target: Target, filters: Sequence[bytes], delete: bool, checksum: bool) -> list[str]:
     """Tells on stdout how the target differs from what is listed, recursively, and changes nothing."""
     return [

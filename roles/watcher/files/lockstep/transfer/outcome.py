@@ -111,6 +111,13 @@ def made(told: Iterable[bytes], code: int) -> set[bytes]:
     return {unescape(line[12:].rstrip(b"\n")) for line in lines}
 
 
+def temporary_for(path: bytes, listed: frozenset[bytes]) -> bool:
+    """Is this a name under which rsync's receiver writes what will be one of these paths?"""
+    return bool(_TEMPORARY.match(path.rpartition(b"/")[2])) and (
+        any(name in listed for name in _finished(path)) or bool(_cut_short(path, listed))
+    )
+
+
 def _partial(code: int, stderr: bytes, source: bytes, listed: frozenset[bytes]) -> Outcome:
     refused: dict[bytes, str] = {}
     vanished: set[bytes] = set()

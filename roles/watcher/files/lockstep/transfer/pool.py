@@ -15,6 +15,7 @@ from lockstep.transfer.process import Ended, Process
 IDLE = 60.0  # seconds after which a spare is replaced: a firewall forgets idle connections without a word
 SETTLED = 5.0  # a spare that lived so long had been let in: its loss is no failure of the target
 UNREACHED = frozenset({10, 30, 35})  # rsync(1): how a connection ends that was never made, however long that took
+CUT_OFF = UNREACHED | {12}  # and how one does that was made
 REFILL = 0.002  # seconds after a spare was taken: its batch has the processor first
 
 
