@@ -183,7 +183,7 @@ class Core:
             self._kernel.waiting = data
             reading = self._tree.read()
             events += reading.events
-            mirror._take(reading)
+            mirror._intake.take(reading)
             if number % READS_PER_PLAN == 0 or number == len(reads):
                 names += self._send(target)
         return events, names
