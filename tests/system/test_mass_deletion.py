@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,12 @@ def _flows(rig: Rig, name: str) -> None:
     wait_for((rig.target / name).exists, 10, rig.log)
     (rig.source / name).write_text(name + name)
     wait_for(lambda: (rig.target / name).read_text() == name + name, 10, rig.log)
+
+
+def _compared_since(rig: Rig, moment: float) -> bool:
+    """Has a reconcile that began later been handed over?"""
+    found = rig.watcher.target()["reconcile"]
+    return bool(found["state"] == "done" and found["started"] and found["started"] > moment)
 
 
 def _release(rig: Rig) -> None:
@@ -107,6 +114,37 @@ def test_what_was_deleted_while_the_watcher_was_down_is_held(rig: Rig) -> None:
     rig.watcher.start(wait=False)  # another restart is no release
     rig.watcher.wait_state("held")
     assert _count(rig.target / "d") == FILES
+    _release(rig)
+
+
+@pytest.mark.parametrize("by", ["reconcile", "restart"])
+def test_what_is_left_of_a_mass_deletion_stays_held_though_it_is_below_the_limit(rig: Rig, by: str) -> None:
+    """C8: some went before the limit was reached; the rest waits for the operator, not for the next comparison."""
+    _fill(rig.source / "d")
+    rig.start(max_delete={**LIMIT, "window": 2})
+    rig.equal()
+    for first in (0, 15):
+        for number in range(first, first + 15):
+            (rig.source / "d" / f"f{number:03}").unlink()
+        wait_for(lambda: _count(rig.target / "d") == 85 or rig.watcher.target()["held"], 10, rig.log)
+    status = rig.watcher.wait_state("held")
+    left = _count(rig.target / "d")
+    assert status["held"]["deletions"] == left - 70 <= 20
+    started = status["reconcile"]["started"]
+    for _round in range(2):
+        if by == "reconcile":
+            rig.watcher.ask(command="resync", mirror="data")
+        else:
+            rig.watcher.stop()
+            rig.watcher.start(wait=False)
+            rig.watcher.wait_answers()
+
+        wait_for(partial(_compared_since, rig, started), 20, rig.log)
+        started = rig.watcher.target()["reconcile"]["started"]
+        rig.watcher.wait_state("held")
+        _flows(rig, f"beside-{_round}")
+        assert _count(rig.target / "d") == left
+        assert rig.watcher.target()["held"]["deletions"] == left - 70
     _release(rig)
 
 

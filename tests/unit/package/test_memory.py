@@ -17,8 +17,9 @@ KNOWN = Identity(fstype="ext4", uuid="u", udev_uuid=None, fsid="f", inode=2, mar
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     first = memory.load(str(tmp_path), "data")
-    assert (first.identity, first.nested, first.confirmed) == (None, [], {})
+    assert (first.identity, first.nested, first.confirmed, first.held) == (None, [], {}, [])
     first.identity, first.nested, first.confirmed = KNOWN, [b"sub", b"\xff\n"], {"rsync://h/m": 12.5}
+    first.held = ["rsync://h/m"]
     first.save()
     again = memory.load(str(tmp_path), "data")
     assert again == first

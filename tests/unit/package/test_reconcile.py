@@ -133,6 +133,27 @@ def test_too_many_deletions_are_held_and_the_rest_goes(tmp_path: Path) -> None:
     assert rig.guard.recent(time.monotonic()) == 0
 
 
+def test_while_something_is_held_no_deletion_goes_however_few_there_are(rig: Rig) -> None:
+    """What is left of a mass deletion, or its rest after a restart, is below the limit by itself."""
+    for held, was_held in (({b"x": Change(GONE, 1.0)}, False), ({}, True)):
+        rig.standing.parked, rig.standing.was_held = dict(held), was_held
+        rig.put("target/old")
+        rig.reconcile.want_all(5.0)
+        assert rig.proceed() == {}
+        assert [sorted(items) for items, _count, _of in rig.held] == [[b"old"]]
+        assert not rig.standing.was_held
+        rig.held.clear()
+
+
+def test_what_is_held_already_is_not_counted_again_by_a_comparison_of_everything(rig: Rig) -> None:
+    for name in ("a", "b", "c"):
+        rig.put(f"target/{name}")
+    rig.standing.park({b"a": Change(GONE, 1.0), b"b": Change(GONE, 1.0)}, 2, 4, 1.0)
+    rig.reconcile.want_all(5.0)
+    assert rig.proceed() == {}
+    assert [(sorted(items), count) for items, count, _of in rig.held] == [([b"a", b"b", b"c"], 1)]
+
+
 def test_deletions_that_may_go_count_against_later_ones(rig: Rig) -> None:
     rig.put("target/old")
     rig.reconcile.want_all(5.0)

@@ -20,12 +20,14 @@ log = logging.getLogger(__name__)
 @dataclass
 class Memory:
     """`confirmed`: target's url → epoch seconds up to which everything is confirmed there, or was to be compared first;
-    `nested`: mount points below the source."""
+    `nested`: mount points below the source; `held`: urls of targets on which deletions wait for the operator.
+    """
 
     path: str
     identity: Optional[Identity] = None
     nested: list[bytes] = field(default_factory=list)
     confirmed: dict[str, float] = field(default_factory=dict)
+    held: list[str] = field(default_factory=list)
 
     def save(self) -> None:
         """Replace the file in one step, on the disk before it counts.  Raises OSError."""
@@ -33,6 +35,7 @@ class Memory:
             "identity": self.identity.to_json() if self.identity else None,
             "nested": [os.fsdecode(path) for path in self.nested],
             "confirmed": self.confirmed,
+            "held": self.held,
         }
         new = self.path + ".new"
         with open(new, "w", encoding="ascii") as file:
@@ -51,9 +54,10 @@ def load(state_dir: str, mirror: str) -> Memory:
         identity = Identity.from_json(data["identity"]) if data["identity"] is not None else None
         nested = [os.fsencode(name) for name in data["nested"]]
         confirmed = {str(url): float(at) for url, at in data["confirmed"].items()}
+        held = [str(url) for url in data.get("held", [])]
     except FileNotFoundError:
         return Memory(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
         log.warning("mirror %s: %s cannot be read (%s); starting without it", mirror, path, err)
         return Memory(path)
-    return Memory(path, identity, nested, confirmed)
+    return Memory(path, identity, nested, confirmed, held)

@@ -42,6 +42,8 @@ class MirrorSync:
         self.memory = memories.load(settings.state_dir, config.name)
         self.custody = Custody(config.source, self.memory, self.filters.hidden)
         self.targets = [TargetSync(target, self, self._tell) for target in config.targets]
+        for target in self.targets:
+            target.standing.was_held = target.config.url in self.memory.held
         self.tree: Optional[WatchTree] = None
         self.watched = False  # all watches stand
         self.overflows = 0
@@ -318,7 +320,11 @@ class MirrorSync:
         return last is not None and time.monotonic() - last < 2 * SAVE
 
     def _tell(self) -> None:
-        """One line in the log for each change of a target's state."""
+        """One line in the log for each change of a target's state; that something is held outlives us."""
+        held = [t.config.url for t in self.targets if t.standing.held or t.standing.was_held]
+        if held != self.memory.held:
+            self.memory.held = held
+            self._save()
         for target in self.targets:
             condition = of_target(self, target, time.monotonic())
             known = self._conditions.get(target)

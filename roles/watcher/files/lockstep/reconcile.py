@@ -89,7 +89,7 @@ class Reconcile:
         self._differences: Optional[Iterator[Optional[Difference]]] = None
         self._deletions = PERMITTED
         self._deleted = b""  # the last deletion that was handed over
-        self._held = (0, 0)  # deletions that are held, of how many entries
+        self._held = (0, 0, False)  # deletions that are held, of how many entries, found by comparing everything
         self._compared: dict[bytes, Change] = {}
         self.totals = Totals()
         self.entries = 0  # on the target, by the last whole comparison and what came of it
@@ -308,9 +308,14 @@ class Reconcile:
     def _permit(self, totals: Totals, whole: bool) -> int:
         """PERMITTED when so many deletions may go, 0 when they are to be held."""
         target, now = self._target, time.monotonic()
-        entries = totals.target if whole else max(self.entries, totals.target)
-        if totals.deletions and target.guard.would_exceed(totals.deletions, entries, now):
-            self._held = (totals.deletions, entries)
+        standing, entries = target.standing, totals.target if whole else max(self.entries, totals.target)
+        held = (
+            standing.held or standing.was_held
+        )  # nothing but a word of the operator's ends that, however few are left
+        if whole:
+            standing.was_held = False
+        if totals.deletions and (held or target.guard.would_exceed(totals.deletions, entries, now)):
+            self._held = (totals.deletions, entries, whole)
             return 0
         target.guard.record(totals.deletions, now)
         return PERMITTED
@@ -347,8 +352,11 @@ class Reconcile:
                 target.backlog.note(path, flags, since)
                 self._wait_for(path, size)
         if held:
-            target.hold(held, *self._held)
-            self._held = (0, self._held[1])
+            count, entries, whole = self._held
+            if whole:  # it has found again what is held already
+                count = max(0, count - target.standing.held_count)
+            target.hold(held, count, entries)
+            self._held = (0, entries, False)
         target.kick()
 
     def _handed_all(self) -> None:

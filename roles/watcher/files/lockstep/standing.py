@@ -40,6 +40,7 @@ class Standing:
         self.parked: dict[bytes, Change] = {}
         self.held_count = 0
         self.held_of = 0
+        self.was_held = False  # before a restart: the first comparison of everything tells of what
         self._look_at = 0.0
         self.batches = 0
         self.names = 0
@@ -159,6 +160,7 @@ class Standing:
     def release(self) -> dict[bytes, Change]:
         parked, self.parked = self.parked, {}
         self.held_count = self.held_of = 0
+        self.was_held = False
         return parked
 
     def oldest(self) -> Optional[float]:
