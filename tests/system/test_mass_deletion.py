@@ -206,6 +206,26 @@ def test_a_directory_replaced_by_something_else_is_a_deletion_too(rig: Rig, tmp_
     _release(rig)
 
 
+def test_a_file_gone_before_the_first_comparison_takes_no_old_directory_of_its_name_along(rig: Rig) -> None:
+    """C8: the target may have anything there until it was compared; the deletion came while it was away."""
+    (rig.source / "d").write_text("a file by now")
+    _fill(rig.target / "d")
+    rig.daemon.kill()
+    rig.watcher.mirrors[0]["max_delete"] = LIMIT
+    rig.watcher.write()
+    rig.watcher.start(wait=False)
+    rig.watcher.wait_state("down")
+    events = rig.watcher.status()["mirrors"][0]["events"]
+    (rig.source / "d").unlink()
+    wait_for(lambda: rig.watcher.status()["mirrors"][0]["events"] > events, 10, rig.log)
+    rig.daemon.start()
+    rig.watcher.wait_state("held")
+    _flows(rig, "beside")
+    assert _count(rig.target / "d") == FILES
+    assert rig.watcher.target()["held"]["deletions"] == FILES + 1
+    _release(rig)
+
+
 def test_delete_false_never_deletes(rig: Rig) -> None:
     """C8: neither live nor by a reconcile."""
     _fill(rig.source / "d", 5)

@@ -44,6 +44,11 @@ def test_it_asks_only_where_the_names_alone_cannot_tell(flags: int, filters: Fil
     assert must_ask(removal((b"d", flags)), filters) == asks
 
 
+def test_a_target_that_was_not_compared_may_have_a_directory_where_a_file_went() -> None:
+    assert must_ask(removal((b"f", GONE)), NOTHING, compared=False)
+    assert not must_ask(removal((b"f", GONE | PERMITTED)), NOTHING, compared=False)
+
+
 def test_a_batch_is_permitted_only_if_all_of_it_is() -> None:
     assert is_permitted(removal((b"a", GONE | PERMITTED), (b"b", GONE | PERMITTED)))
     assert not is_permitted(removal((b"a", GONE | PERMITTED), (b"b", GONE)))

@@ -50,7 +50,7 @@ class Deletions:
     """`ask()` for a batch; `on_verdict(batch, verdict, outcome)` is called at once or when the target has answered.
 
     `entries()` is how many entries the target has; `pending` are the changes that are not under way; `moved(path)` is
-    how many entries at and below a name have another one by now.
+    how many entries at and below a name have another one by now; `compared()`: has the target what the source had?
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class Deletions:
         entries: Callable[[], int],
         on_verdict: Callable[[Batch, Verdict, Outcome], None],
         moved: Callable[[bytes], int] = lambda path: 0,
+        compared: Callable[[], bool] = lambda: True,
     ) -> None:
         self.guard = DeletionGuard(source.config.max_delete)
         self._source = source
@@ -71,12 +72,13 @@ class Deletions:
         self._entries = entries
         self._on_verdict = on_verdict
         self._moved = moved
+        self._compared = compared
 
     # ------------------------------------------------------------------ may it go?
 
     def ask(self, batch: Batch) -> None:
         """Raises OSError when rsync cannot be started."""
-        if not must_ask(batch, self._source.filters):
+        if not must_ask(batch, self._source.filters, self._compared()):
             self._count(batch, 0 if is_permitted(batch) else self._left(batch, len(batch.items)))
             return
         names = command.names(self._source.config.source, list(batch.listed))

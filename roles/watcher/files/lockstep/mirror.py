@@ -79,6 +79,10 @@ class MirrorSync:
     def scanning(self) -> bool:
         return self.tree is not None and self.tree.scanning
 
+    @property
+    def events_lost(self) -> bool:
+        return self._missed_since is not None
+
     def oldest_unclosed(self) -> Optional[float]:
         return self._intake.oldest()
 

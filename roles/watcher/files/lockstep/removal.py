@@ -21,8 +21,13 @@ def is_permitted(batch: Batch) -> bool:
     return all(change.flags & PERMITTED for change in batch.items.values())
 
 
-def must_ask(batch: Batch, filters: Filter) -> bool:
-    """Can the names alone not tell what would be deleted?"""
+def must_ask(batch: Batch, filters: Filter, compared: bool = True) -> bool:
+    """Can the names alone not tell what would be deleted?
+
+    `compared`: the target is known to have what the source had.  Else a directory may stand there where a file went.
+    """
+    if not compared and not is_permitted(batch):
+        return True
     directories = any(change.flags & DIRECTORY_GONE for change in batch.items.values())
     return directories and (bool(filters.rsync_args()) or not is_permitted(batch))
 

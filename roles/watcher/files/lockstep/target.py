@@ -68,6 +68,10 @@ class Source(Protocol):
     def scanning(self) -> bool:
         """Are directories that came still being walked through?"""
 
+    @property
+    def events_lost(self) -> bool:
+        """Did some never come, and what they would have told is not yet wanted from a comparison?"""
+
     def oldest_unclosed(self) -> Optional[float]: ...
 
 
@@ -95,6 +99,7 @@ class TargetSync:
             lambda: self.reconcile.entries,
             self._may_delete,
             self.renames.take_moved,
+            self._compared,
         )
         self.guard = self._deletions.guard
         self._noted = 0.0  # when something changed last
@@ -322,6 +327,10 @@ class TargetSync:
             self._failed(f"rsync cannot be started: {err.strerror}")
 
     # ------------------------------------------------------------------ deletions
+
+    def _compared(self) -> bool:
+        """Everything was, once and since events were lost: what went at the source is known to be the same here."""
+        return self.reconcile.whole_done and not self.reconcile.whole_wanted and not self.source.events_lost
 
     def _may_delete(self, batch: Batch, verdict: Verdict, outcome: Outcome) -> None:
         if verdict is Verdict.GO and not self._stopped:
