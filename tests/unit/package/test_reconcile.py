@@ -172,6 +172,35 @@ def test_what_was_rewritten_with_size_and_time_as_before_is_found_by_its_ctime(r
     assert rig.proceed() == {b"f": CONTENT}
 
 
+@pytest.mark.parametrize("under_way", ["whole comparison", "one that fails"])
+def test_ctimes_to_distrust_outlast_a_comparison_that_is_under_way(rig: Rig, under_way: str) -> None:
+    """Events are lost while the first comparison still runs: its end is not theirs."""
+    begin = time.time()
+    rig.reconcile.want_all(5.0)
+    if under_way == "one that fails":
+        rig.source.rsync, rsync = "/nonexistent/rsync", rig.source.rsync
+        rig.reconcile.want_all(5.0, since=begin)
+        rig.proceed()
+        rig.failures.clear()
+        rig.source.rsync = rsync
+    else:
+        compared(rig)
+        rig.reconcile.want_all(6.0, since=begin)
+    for place in ("source", "target"):
+        rig.put(f"{place}/f", place[0])
+        os.utime(rig.tmp / place, (1, 1))
+    assert rig.proceed() == {b"f": CONTENT}
+
+
+def test_where_only_contents_tell_a_comparison_of_everything_is_not_enough(rig: Rig) -> None:
+    for name in ("a/f", "b"):
+        rig.put(f"source/{name}", "1")
+        rig.put(f"target/{name}", "2")
+    rig.reconcile.want(b"a", Change(SUBTREE | SUSPECT, time.monotonic() + 100))
+    rig.reconcile.want_all(time.monotonic())
+    assert {path: flags for path, flags in rig.proceed().items() if flags & CONTENT} == {b"a/f": CONTENT}
+
+
 def test_where_even_ctimes_cannot_be_trusted_contents_are_compared(rig: Rig) -> None:
     for place in ("source", "target"):
         rig.put(f"{place}/f", place[0])

@@ -82,7 +82,8 @@ class Reconcile:
     def __init__(self, target: Destination) -> None:
         self._target = target
         self._wanted: dict[bytes, Change] = {}
-        self._all_since: Optional[float] = None  # epoch; for a whole reconcile: what ctimes to distrust
+        self._all_since: Optional[float] = None  # epoch; for the next whole reconcile: what ctimes to distrust
+        self._compared_since: Optional[float] = None  # for the one under way
         self._walks: list[tuple[bytes, float]] = []
         self._running: Optional[Comparison] = None
         self._feeding: Optional[Comparison] = None
@@ -119,8 +120,7 @@ class Reconcile:
     def want_all(self, now: float, since: Optional[float] = None, suspect: bool = False) -> None:
         """Compare everything.  `since` (epoch): files whose ctime is later are sent whatever size and time say."""
         self.want(b"", Change(SUSPECT if suspect else 0, now))
-        if since is not None:
-            self._all_since = since if self._all_since is None else min(since, self._all_since)
+        self._all_since = _earlier(since, self._all_since)
 
     def want(self, path: bytes, change: Change) -> None:
         known = self._wanted.setdefault(path, change)
@@ -251,11 +251,15 @@ class Reconcile:
         """Everything, or all wanted subtrees that are to be compared the same way."""
         whole = self._wanted.get(b"")
         if whole is not None:
-            self._compared, self._wanted = self._wanted, {}
-            since = self._all_since
+            # where only contents tell, another comparison comes after this one
+            left = {path: change for path, change in self._wanted.items() if change.flags & SUSPECT & ~whole.flags}
+            self._compared = {path: change for path, change in self._wanted.items() if path not in left}
+            self._wanted = left
+            since, self._all_since = self._all_since, None
+            self._compared_since = since
             folded = [change.since for change in self._compared.values() if change.flags & SUBTREE]
             if folded:
-                since = min([_epoch(min(folded)), *([] if since is None else [since])])
+                since = _earlier(since, _epoch(min(folded)))
             self._walks = [] if since is None else [(b"", since)]
             source = self._target.source
             many = self.totals.source == 0 or self.totals.source >= MANY
@@ -365,7 +369,6 @@ class Reconcile:
         if b"" in self._compared:
             self.entries += self.totals.created - (self.totals.deletions if self._deletions else 0)
             self._settling = True
-            self._all_since = None
         self._compared = {}
         self.state, self.finished = "done", time.time()
 
@@ -376,6 +379,7 @@ class Reconcile:
 
     def _try_again(self) -> None:
         """Compare this again after a while, as not all of it could be."""
+        self._want_ctimes_again()
         for path, change in self._compared.items():
             known = self._incomplete.setdefault(path, change)
             known.flags |= change.flags
@@ -390,12 +394,21 @@ class Reconcile:
             self.want(path, change)
         self._target.kick()
 
+    def _want_ctimes_again(self) -> None:
+        if b"" in self._compared:
+            self._all_since = _earlier(self._all_since, self._compared_since)
+
     def _fail(self, why: str) -> None:
+        self._want_ctimes_again()
         for path, change in self._compared.items():
             self.want(path, change)
         self._compared = {}
         self.state, self.error, self.finished = "failed", why, time.time()
         self._target.comparison_failed(why)
+
+
+def _earlier(one: Optional[float], other: Optional[float]) -> Optional[float]:
+    return min((at for at in (one, other) if at is not None), default=None)
 
 
 def _epoch(monotonic: float) -> float:
