@@ -61,6 +61,36 @@ def test_a_long_walk_pauses_for_the_others(tmp_path: Path) -> None:
     assert len(told) == 2 * PAUSE + 2
 
 
+def test_a_walk_that_pauses_holds_nothing_open(tmp_path: Path) -> None:
+    """While the target is away it pauses for long, and the source may be unmounted meanwhile."""
+    for number in range(2 * PAUSE):
+        (tmp_path / str(number)).touch()
+    walk = changed_since(os.fsencode(tmp_path), b"", 0.0, nothing)
+    while next(walk) is not None:
+        pass
+    opened = [os.readlink(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd") if _is_open(number)]
+    assert str(tmp_path) not in opened
+    assert any(path is not None for path in walk)
+
+
+def _is_open(number: str) -> bool:
+    return os.path.lexists(f"/proc/self/fd/{number}")
+
+
+def test_a_file_that_vanishes_meanwhile_hides_no_other_one(tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / str(number)).touch()
+    left = set(os.listdir(tmp_path))
+
+    def excluded(path: bytes, _is_dir: bool) -> bool:
+        if len(left) == 20:
+            left.discard(os.fsdecode(path))
+            (tmp_path / os.fsdecode(path)).unlink()
+        return False
+
+    assert found(tmp_path, b"", 0.0, excluded) == sorted(map(os.fsencode, left))
+
+
 def test_entries_that_take_long_make_it_pause_sooner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lockstep.recent.SLICE", 0.0)
     for number in range(5):

@@ -1,11 +1,13 @@
 """Files whose inode changed since a moment, by their ctime.
 
 Neither size nor mtime can be trusted for what happened while nobody watched: a file may be rewritten with both as
-before.  Nobody can set a ctime (stat(2)).  The walk pauses often, for whoever shares the event loop with it.
+before.  Nobody can set a ctime (stat(2)).  The walk pauses often, for whoever shares the event loop with it, and holds
+no directory open meanwhile: while the target is away a pause is long, and the source could not be unmounted.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -30,18 +32,25 @@ def changed_since(
         prefix = path + b"/" if path else b""
         try:
             with os.scandir(source + b"/" + path if path else source) as entries:
-                for entry in entries:
-                    looked += 1
-                    if looked == PAUSE or time.monotonic() >= pause_at:
-                        yield None
-                        looked, pause_at = 0, time.monotonic() + SLICE
-                    found = prefix + entry.name
-                    is_dir = entry.is_dir(follow_symlinks=False)
-                    if excluded(found, is_dir):
-                        continue
-                    if is_dir:
-                        left.append(found)
-                    elif entry.stat(follow_symlinks=False).st_ctime >= since:
-                        yield found
+                there = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
         except OSError:
             continue
+        for name, is_dir in there:
+            looked += 1
+            if looked == PAUSE or time.monotonic() >= pause_at:
+                yield None
+                looked, pause_at = 0, time.monotonic() + SLICE
+            found = prefix + name
+            if excluded(found, is_dir):
+                continue
+            if is_dir:
+                left.append(found)
+            elif _ctime(source + b"/" + found) >= since:
+                yield found
+
+
+def _ctime(path: bytes) -> float:
+    try:
+        return os.lstat(path).st_ctime
+    except OSError:
+        return -math.inf
