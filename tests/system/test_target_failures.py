@@ -113,6 +113,33 @@ def test_a_second_target_gets_everything_too(rig: Rig) -> None:
     wait_for(lambda: not differences(rig.source, second), 10, rig.log)
 
 
+def test_more_refused_names_than_are_remembered_are_no_endless_comparison(rig: Rig) -> None:
+    """C16: with two remembered, the others are found again, but not at once and without end."""
+    rig.watcher.program = [
+        "-c", "import sys, lockstep.target; lockstep.target.PROBLEMS = 2; "
+        "from lockstep.cli import main; sys.exit(main())",
+    ]  # fmt: skip
+    for number in range(6):
+        (rig.target / f"f{number}").mkdir()
+        (rig.target / f"f{number}" / "in the way").touch()
+    rig.start(delete=False)
+    for number in range(6):
+        (rig.source / f"f{number}").write_text("a file")
+    wait_for(lambda: rig.watcher.target()["failures"] >= 6 and len(rig.watcher.target()["problems"]) == 2, 20, rig.log)
+    (rig.source / "beside").touch()
+    wait_for((rig.target / "beside").exists, 10, rig.log)
+    started = rig.watcher.target()["reconcile"]["started"]
+    failures = rig.watcher.target()["failures"]
+    wait_for(lambda: rig.watcher.target()["failures"] >= failures + 2, 20, rig.log)  # those two, tried again
+    assert rig.watcher.target()["reconcile"]["started"] == started
+    assert rig.watcher.target()["state"] == "behind"
+    for number in range(6):
+        (rig.target / f"f{number}" / "in the way").unlink()
+        (rig.target / f"f{number}").rmdir()
+    rig.watcher.ask(command="resync", mirror="data")
+    rig.become_equal()
+
+
 def test_a_module_whose_folder_is_away_for_a_while(rig: Rig) -> None:
     """C11: not mounted on the backup host, say; with it back everything arrives."""
     (rig.source / "before").write_text("x")

@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 import pytest
 
+from lockstep.backoff import Backoff
 from lockstep.changes import ATTRIBUTES, CONTENT, DIRECTORY_GONE, GONE, PERMITTED, SUBTREE, SUSPECT, Change, Changes
 from lockstep.config import MaxDelete, Target
 from lockstep.filters import Filter
@@ -189,6 +190,25 @@ def test_ctimes_to_distrust_outlast_a_comparison_that_is_under_way(rig: Rig, und
     for place in ("source", "target"):
         rig.put(f"{place}/f", place[0])
         os.utime(rig.tmp / place, (1, 1))
+    assert rig.proceed() == {b"f": CONTENT}
+
+
+def test_what_is_to_be_found_again_later_is_found_by_its_ctime_too(rig: Rig) -> None:
+    for place in ("source", "target"):
+        rig.put(f"{place}/f", place[0])
+        os.utime(rig.tmp / place, (1, 1))
+    changes = [Change(CONTENT, time.monotonic() + late) for late in (9.0, 0.0)]
+
+    async def work() -> None:
+        rig.reconcile.want_all_later(changes, Backoff(0.01, 0.01))
+        assert not rig.reconcile.busy
+        assert rig.reconcile.oldest() == changes[1].since
+        deadline = time.monotonic() + 20
+        while not rig.reconcile.busy:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.002)
+
+    asyncio.run(work())
     assert rig.proceed() == {b"f": CONTENT}
 
 

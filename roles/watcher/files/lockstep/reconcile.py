@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Optional, Protocol
 
@@ -121,6 +121,12 @@ class Reconcile:
         """Compare everything.  `since` (epoch): files whose ctime is later are sent whatever size and time say."""
         self.want(b"", Change(SUSPECT if suspect else 0, now))
         self._all_since = _earlier(since, self._all_since)
+
+    def want_all_later(self, changes: Sequence[Change], backoff: Backoff) -> None:
+        """These cannot be remembered one by one: after a while compare everything, and find them again."""
+        oldest, suspect = min(change.since for change in changes), any(change.flags & SUSPECT for change in changes)
+        self._all_since = _earlier(self._all_since, _epoch(oldest))
+        self._again({b"": Change(SUSPECT if suspect else 0, oldest)}, backoff)
 
     def want(self, path: bytes, change: Change) -> None:
         known = self._wanted.setdefault(path, change)
@@ -380,12 +386,15 @@ class Reconcile:
     def _try_again(self) -> None:
         """Compare this again after a while, as not all of it could be."""
         self._want_ctimes_again()
-        for path, change in self._compared.items():
+        self._again(self._compared, self._retry)
+
+    def _again(self, changes: Mapping[bytes, Change], backoff: Backoff) -> None:
+        for path, change in changes.items():
             known = self._incomplete.setdefault(path, change)
             known.flags |= change.flags
             known.since = min(known.since, change.since)
         if self._retry_at is None:
-            self._retry_at = asyncio.get_running_loop().call_later(self._retry.next(), self._retry_now)
+            self._retry_at = asyncio.get_running_loop().call_later(backoff.next(), self._retry_now)
 
     def _retry_now(self) -> None:
         self._retry_at = None

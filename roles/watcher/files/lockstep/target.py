@@ -15,6 +15,7 @@ from functools import partial
 from itertools import chain
 from typing import Callable, Optional, Protocol
 
+from lockstep.backoff import Backoff
 from lockstep.batch import Batch
 from lockstep.carrier import OPTION_REFUSED, RENAMING, Carrier
 from lockstep.changes import (
@@ -48,6 +49,7 @@ QUIET = 1.0  # seconds without a change, after which the backlog goes in batches
 BACKLOG_NAMES = 500  # in smaller ones it delays live changes less
 BACKLOG_BYTES = 16 << 20
 PROBLEMS = 10_000  # paths refused by the target that are remembered one by one
+MORE_PROBLEMS, LONGEST = 60.0, 3600.0  # seconds until a comparison finds those again that are not
 
 
 class Source(Protocol):
@@ -104,6 +106,7 @@ class TargetSync:
         self.guard = self._deletions.guard
         self._noted = 0.0  # when something changed last
         self._can_link = True  # until the target refuses it
+        self._more_problems = Backoff(MORE_PROBLEMS, LONGEST)
         self._needed_for: Optional[set[bytes]] = None
         self._under_way: set[Batch] = set()
         self._on_state = on_state
@@ -422,9 +425,6 @@ class TargetSync:
             change = batch.items.get(path)
             self.live.note(path, GONE, now if change is None else change.since)
         self._refuse(batch, outcome)
-        if len(self.standing.problems) > PROBLEMS:
-            self.standing.problems.clear()
-            self.reconcile.want_all(now)
         if batch.items and self.source.config.delete and not self._stopped:
             self._clear_remains()
         self.kick()
@@ -475,8 +475,17 @@ class TargetSync:
             self._log.warning(
                 "%d names refused, the first: %s: %s", len(new), os.fsdecode(new[0]), outcome.refused[new[0]]
             )
+        if not self.standing.problems:
+            self._more_problems.reset()
+        more = []
         for path, why in outcome.refused.items():
-            self.standing.refuse(path, why, batch.items.get(path) or Change(ATTRIBUTES, now), now)
+            change = batch.items.get(path) or Change(ATTRIBUTES, now)
+            if len(self.standing.problems) < PROBLEMS or not self.standing.is_new_problem(path):
+                self.standing.refuse(path, why, change, now)
+            else:
+                more.append(change)
+        if more:
+            self.reconcile.want_all_later(more, self._more_problems)
 
     def _return(self, batch: Batch) -> None:
         self._under_way.discard(batch)
