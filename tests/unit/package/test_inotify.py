@@ -83,9 +83,10 @@ def test_all_that_waits_comes_with_one_read_up_to_a_limit(
     for number in range(3_000):
         (tmp_path / f"{number:032}").touch()
     monkeypatch.setattr(inotify, "READS", 2)
-    counts = [len(kernel.read()) for _read in range(4)]
+    reads = [(len(kernel.read()), kernel.drained) for _read in range(4)]
     fitting = 2 * inotify.READ_BYTES // 64  # a head of 16 bytes, and a name of 32 with its NUL, filled up to 48
-    assert counts == [fitting, fitting, 6_000 - 2 * fitting, 0]  # made and closed, each
+    # made and closed, each
+    assert reads == [(fitting, False), (fitting, False), (6_000 - 2 * fitting, True), (0, True)]
 
 
 def test_one_directory_has_one_descriptor_however_often_it_is_added(kernel: Inotify, tmp_path: Path) -> None:

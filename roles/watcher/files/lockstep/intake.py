@@ -47,10 +47,12 @@ class Intake:
             self._timer.cancel()
             self._timer = None
 
-    def take(self, reading: Reading) -> None:
+    def take(self, reading: Reading, since: Optional[float] = None) -> None:
+        """`since` (monotonic): what was seen may be as old as that; None: it is of now."""
         if not reading.seen:
             return
         now = time.monotonic()
+        at = now if since is None else since
         unclosed, origins, moved = self._unclosed, reading.origins, -1
         for number, (what, path) in enumerate(reading.seen):
             if origins and number + 1 in origins and origins[number + 1] == path:
@@ -59,24 +61,24 @@ class Intake:
                 unclosed.written(path, now)
             elif what is Seen.REWRITTEN:
                 first = unclosed.settled(path)
-                self._note(path, CONTENT, now if first is None else first)
+                self._note(path, CONTENT, at if first is None else first)
             elif what is Seen.CLOSED:
                 first = unclosed.settled(path)
-                self._note(path, ATTRIBUTES if first is None else CONTENT, now if first is None else first)
+                self._note(path, ATTRIBUTES if first is None else CONTENT, at if first is None else first)
             elif what is Seen.COMPLETE:
                 unclosed.settled(path)
-                self._note(path, MOVED if number == moved else CONTENT, now)
+                self._note(path, MOVED if number == moved else CONTENT, at)
             elif what is Seen.GONE:
                 unclosed.settled(path)
-                self._note(path, GONE, now)
+                self._note(path, GONE, at)
             elif what is Seen.FOUND:
-                self._found(path, now)
+                self._found(path, now, at)
             elif what is Seen.DIRECTORY_NEW:
-                self._note(path, ATTRIBUTES | STRUCTURE, now)
+                self._note(path, ATTRIBUTES | STRUCTURE, at)
             elif what is Seen.DIRECTORY_GONE:
-                self._note(path, GONE | DIRECTORY_GONE, now)
+                self._note(path, GONE | DIRECTORY_GONE, at)
             elif path not in unclosed:
-                self._note(path, ATTRIBUTES, now)
+                self._note(path, ATTRIBUTES, at)
         self._await_unclosed(now)
         for target in self._targets:
             target.kick()
@@ -103,7 +105,7 @@ class Intake:
         status = look(self._source, path)
         return status is not None and stat.S_ISREG(status.st_mode) and status.st_size >= WORTH
 
-    def _found(self, path: bytes, now: float) -> None:
+    def _found(self, path: bytes, now: float, at: float) -> None:
         """A file that stood there before its directory was watched: written still, complete, or moved in."""
         try:
             status = os.lstat(self._source + b"/" + path)
@@ -114,7 +116,7 @@ class Intake:
             self._unclosed.found(path, now)
         else:
             # as CONTENT, if the target knows of no rename by which it came
-            self._note(path, MOVED if clock - status.st_ctime < FRESH else MOVED | SUSPECT, now)
+            self._note(path, MOVED if clock - status.st_ctime < FRESH else MOVED | SUSPECT, at)
 
     def _await_unclosed(self, now: float) -> None:
         due = self._unclosed.next_due()

@@ -54,7 +54,8 @@ class MirrorSync:
         self._resting: Optional[asyncio.TimerHandle] = None  # until events are read again
         self._on_ready = on_ready
         self._loop = asyncio.get_running_loop()
-        self._drained = time.monotonic()  # when the events that waited were last taken
+        self._drained = time.monotonic()  # when no event was left waiting for the last time
+        self._unread: Optional[float] = None  # since when some always are
         self._overflowed = False
         self._missed_since: Optional[float] = None
         self._next_reconcile = 0.0
@@ -237,7 +238,9 @@ class MirrorSync:
     def _readable(self) -> None:
         if self.tree is None:
             return
+        began, since = time.monotonic(), self._unread
         reading = self.tree.read()
+        self._unread = (began if since is None else since) if reading.more else None
         self.events += reading.events
         if reading.lost_root or reading.unmounted:
             self.custody.hold("the source, or a file system below it, was unmounted, moved or deleted")
@@ -245,9 +248,9 @@ class MirrorSync:
             return
         if reading.overflow:
             self._overflow()
-        else:
-            self._drained = time.monotonic()
-        self._intake.take(reading)
+        elif not reading.more:
+            self._drained = began
+        self._intake.take(reading, since)
         if self.tree.scanning:
             self._walk_on()
         pause = self._spacing.pause(time.monotonic())

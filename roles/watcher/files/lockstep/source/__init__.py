@@ -37,6 +37,7 @@ class Reading:
     seen: list[tuple[Seen, bytes]] = field(default_factory=list)
     origins: dict[int, bytes] = field(default_factory=dict)
     events: int = 0
+    more: bool = False  # events still wait: what they tell may be as old as what this tells
     overflow: bool = False  # the kernel dropped events: only a reconcile can tell what changed
     lost_root: bool = False  # the source's root was moved, deleted or unmounted
     unmounted: bool = False  # a file system at or below the source was unmounted

@@ -93,6 +93,7 @@ class Inotify:
                     "(variable inotify_limits_max_user_instances)",
                 )
             raise OSError(number, f"inotify_init: {os.strerror(number)}")
+        self.drained = True  # the last read left nothing waiting
         os.set_blocking(self._fd, False)
         os.set_inheritable(self._fd, False)
 
@@ -114,14 +115,16 @@ class Inotify:
     def read(self) -> list[Event]:
         """The events that wait, at most a quarter of a megabyte of them; none when nothing waits."""
         events: list[Event] = []
+        self.drained = False
         try:
             for _read in range(READS):
                 data = os.read(self._fd, READ_BYTES)
                 events += parse_events(data)
                 if len(data) <= READ_BYTES - _LARGEST:
+                    self.drained = True
                     break
         except BlockingIOError:
-            pass
+            self.drained = True
         return events
 
     def close(self) -> None:

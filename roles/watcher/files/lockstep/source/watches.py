@@ -95,6 +95,7 @@ class WatchTree:
                 break
             time.sleep(TOGETHER)
             events = events + self._inotify.read()
+        reading.more = not self._inotify.drained
         if events:
             earlier = list(self._moved)
             self._digest(events, reading)
