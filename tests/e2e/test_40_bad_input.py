@@ -46,6 +46,10 @@ MIRRORS: dict[str, tuple[object, list[str]]] = {
 OTHERS: dict[str, tuple[dict[str, object], list[str]]] = {
     "a password that is too short": ({"lockstep_password": "elevenchars"}, ["lockstep_password", "12 characters"]),
     "a port that another program has": ({"rsync_daemon_port": 22}, ["22", "sshd", "rsync_daemon_port"]),
+    "an rsync on the NFS host that is too old": (
+        {"watcher_rsync": "/srv/old-rsync"},
+        ["/srv/old-rsync on nfs01", "3.1.3", "3.2.0"],
+    ),
     "an rsync on the backup host that is too old": (
         {"rsync_daemon_binary": "/srv/old-rsync"},
         ["/srv/old-rsync", "3.1.3", "3.2.0"],
@@ -93,8 +97,8 @@ def test_password_that_is_missing_is_refused(deployed: Scene) -> None:
 
 @pytest.fixture(scope="module")
 def old_rsync(deployed: Scene) -> Path:
-    """A program on the backup hosts that takes itself for an rsync of 2018."""
-    for host in ("backup01", "backup02"):
+    """A program on all hosts that takes itself for an rsync of 2018."""
+    for host in HOSTS:
         program = deployed.machines.disk(host, "/srv/old-rsync")
         program.write_text("#!/bin/sh\necho 'rsync  version 3.1.3  protocol version 31'\n")
         program.chmod(0o755)
