@@ -31,6 +31,7 @@ class Rig:
         self.source = SimpleNamespace(
             rsync="rsync", state_dir=str(tmp / "state"), filters=Filter([]),
             config=SimpleNamespace(source=os.fsencode(tmp / "source"), delete=True),
+            unchanged=lambda: not self.lost,
         )  # fmt: skip
         self.standing = Standing()
         self.backlog = Changes(limit=1 << 62)
@@ -40,6 +41,7 @@ class Rig:
         self.failures: list[str] = []
         self.taken: dict[bytes, int] = {}
         self.reconcile = Reconcile(self)  # type: ignore[arg-type]
+        self.lost = False
 
     def kick(self) -> None:
         pass
@@ -329,6 +331,36 @@ def test_a_stop_while_differences_wait_closes_what_they_come_from(rig: Rig) -> N
     assert all(part.found.closed for part in feeding._parts)
     rig.reconcile.proceed()
     assert not rig.backlog.paths
+
+
+@pytest.mark.parametrize("when", ["while comparing", "at its end", "while handing over"])
+def test_what_was_seen_of_a_source_that_was_lost_counts_for_nothing(rig: Rig, when: str) -> None:
+    """An empty mount point looks like a deletion of everything, which would be held for long, or worse."""
+    for number in range(1_001):
+        rig.put(f"target/{number}")
+    rig.reconcile.want_all(5.0, since=1.0)
+
+    async def work() -> None:
+        rig.reconcile.proceed()
+        if when == "while comparing":
+            rig.reconcile.start_over()
+        rig.lost = when == "at its end"
+        deadline = time.monotonic() + 20
+        while rig.reconcile.running:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.002)
+        if when == "while handing over":
+            rig.reconcile.start_over()
+
+    asyncio.run(work())
+    found = rig.reconcile
+    assert (found.whole_wanted, found.running, found.state, rig.held) == (True, False, "none", [])
+    rig.lost = False
+    for number in range(1_001):
+        rig.put(f"source/{number}")
+    assert set(rig.proceed().values()) == {CONTENT}  # by their ctimes, which are not forgotten
+    assert rig.held == []
+    assert os.listdir(rig.tmp / "state") == []
 
 
 def test_progress_counts_what_is_confirmed_and_not_what_is_handed_over(rig: Rig) -> None:

@@ -187,6 +187,8 @@ class MirrorSync:
         if self.tree is not None:
             self._remember()
             self._unwatch()
+            for target in self.targets:
+                target.reconcile.start_over()
             self._log.error(
                 "held: %s; nothing is sent or deleted until it is back, or until: lockstep release %s",
                 self.custody.held,

@@ -46,6 +46,9 @@ class Source(Protocol):
     @property
     def filters(self) -> Filter: ...
 
+    def unchanged(self) -> bool:
+        """Is the source still the same mounted file system and root?"""
+
 
 class Destination(Protocol):
     """What a reconcile needs of the target whose differences it finds."""
@@ -234,6 +237,17 @@ class Reconcile:
             self._retry_at.cancel()
             self._retry_at = None
 
+    def start_over(self) -> None:
+        """The source was lost: what a comparison has seen of it, or of what stood there instead, counts for nothing."""
+        if self._running is not None:
+            self._running.unwanted = True
+            self._running.kill()
+        if self._feeding is not None:
+            self._fed()
+        if self._compared:
+            self._want_again()
+            self.state = "none"
+
     def kill(self) -> None:
         if self._running is not None:
             self._running.kill()
@@ -289,6 +303,10 @@ class Reconcile:
         if ended.code not in (0, 23, 24):
             comparison.close()
             self._fail(reason(ended.code, ended.stderr))
+            return
+        if not source.unchanged():
+            comparison.close()
+            self.start_over()
             return
         outcome = judge(ended.code, ended.stderr, source.config.source, frozenset(comparison.scope.paths))
         # a subtree that vanished meanwhile gives an event of its own
@@ -407,11 +425,14 @@ class Reconcile:
         if b"" in self._compared:
             self._all_since = _earlier(self._all_since, self._compared_since)
 
-    def _fail(self, why: str) -> None:
+    def _want_again(self) -> None:
         self._want_ctimes_again()
         for path, change in self._compared.items():
             self.want(path, change)
         self._compared = {}
+
+    def _fail(self, why: str) -> None:
+        self._want_again()
         self.state, self.error, self.finished = "failed", why, time.time()
         self._target.comparison_failed(why)
 
