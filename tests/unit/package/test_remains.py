@@ -45,6 +45,12 @@ def test_what_the_source_has_by_now_is_none() -> None:
     assert found(remains, [b".f.AbC123", b".f.BbC123"], there=[b".f.AbC123"]) == [b".f.BbC123"]
 
 
+def test_a_directory_is_never_taken_for_remains() -> None:
+    remains = interrupted(b"f")
+    remains.due(idle)
+    assert found(remains, [b".f.AbC123/"]) == []
+
+
 def test_a_name_with_odd_bytes_is_read_as_rsync_tells_it() -> None:
     remains = interrupted(b"d/x\ny")
     remains.due(idle)

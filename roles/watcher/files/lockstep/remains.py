@@ -57,7 +57,8 @@ class Remains:
         again = {path: None for path in asked if busy(path)}
         self._remember(again)
         sure = frozenset(asked.keys() - again.keys())
-        items = [parse_line(line, False) for line in told if line.startswith(b"*deleting")]
+        files = (line for line in told if line.startswith(b"*deleting") and not line.endswith(b"/\n"))
+        items = [parse_line(line, False) for line in files]
         paths = [item[0] for item in items if item is not None]
         return [path for path in paths if temporary_for(path, sure) and look(path) is None]
 
