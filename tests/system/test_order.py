@@ -9,6 +9,8 @@ import time
 
 from conftest import Rig
 
+from lockstep.plan import FRUITLESS
+
 NO_LIMIT = {"percent": 100, "at_least": 10_000_000}
 
 
@@ -39,6 +41,22 @@ def test_a_directory_deleted_and_made_anew_at_once_keeps_what_is_new(rig: Rig) -
     (d / "x").write_text("last")
     rig.equal()
     assert (rig.target / "d" / "x").read_text() == "last"
+
+
+def test_a_directory_of_many_files_made_anew_while_nothing_goes_stops_nothing(rig: Rig) -> None:
+    """C11: what waits for the new directory is noted before it, and is more than is looked at in one go."""
+    rig.start(max_delete=NO_LIMIT)
+    d = rig.source / "d"
+    d.mkdir()
+    for number in range(FRUITLESS + 100):
+        (d / f"f{number}").touch()
+    rig.equal()
+    rig.watcher.ask(command="pause", mirror="data")
+    shutil.rmtree(d)
+    d.mkdir()
+    (rig.source / "last").touch()
+    rig.watcher.ask(command="resume", mirror="data")
+    rig.equal()
 
 
 def test_names_that_change_places_in_a_loop_end_equal(rig: Rig) -> None:

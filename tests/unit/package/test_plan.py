@@ -26,7 +26,7 @@ from lockstep.changes import (
     ancestors,
     parent_of,
 )
-from lockstep.plan import BULK, LOOK_AHEAD, Plan, Planner
+from lockstep.plan import BULK, FRUITLESS, LOOK_AHEAD, Plan, Planner
 from lockstep.transfer.command import Lane
 
 ALL = frozenset(Lane)
@@ -218,6 +218,21 @@ def test_no_more_is_looked_at_in_one_go_than_fits() -> None:
     Planner(changes, look, [], ALL, max_names=10**6).run()
     assert len(asked - {b""}) == LOOK_AHEAD
     assert len(changes) == 10
+
+
+def test_what_waits_for_a_new_directory_does_not_keep_that_from_being_seen() -> None:
+    """However much was deleted in the old one, noted before the new one was made."""
+    changes = noted(*((b"d/%d" % n, GONE) for n in range(FRUITLESS + 10)), (b"d", GONE | STRUCTURE), (b"x", CONTENT))
+    found = plan(changes, {b"d": "d", b"x": "x"}, (busy(Lane.CONTENT, b"elsewhere"),))
+    assert lanes(found)[Lane.REST] == [b"d"]
+    found = plan(changes, {b"d": "d", b"x": "x"})
+    assert len(lanes(found)[Lane.REMOVE]) == FRUITLESS + 10
+
+
+def test_where_nothing_is_under_way_something_is_found_however_far_behind() -> None:
+    """Or nothing would ever go again."""
+    changes = noted(*((b"d/%d" % n, GONE) for n in range(FRUITLESS + 10)), (b"x", CONTENT))
+    assert lanes(plan(changes, {b"d": "d", b"x": "x"}, structure=lambda path: path == b"d")) == {Lane.CONTENT: [b"x"]}
 
 
 # ---------------------------------------------------------------- what waits for what

@@ -91,6 +91,8 @@ class Planner:
         self._open: dict[Lane, Batch] = {}
         self._taken: set[bytes] = set()
         self._missing: dict[bytes, bool] = {}
+        self._brought: set[bytes] = set()
+        self._waited_for: list[bytes] = []
         self._replaced: dict[bytes, float] = {}
         self._plan = Plan()
 
@@ -98,7 +100,8 @@ class Planner:
         look_ahead = LOOK_AHEAD if Lane.CONTENT in self._free else LOOK_AHEAD // 16
         fruitless = 0
         for number, (path, change) in enumerate(self._changes.paths.items()):
-            if number >= look_ahead or fruitless > FRUITLESS:
+            # while nothing is under way nothing ends either, so that nobody would come to look again
+            if (number >= look_ahead or fruitless > FRUITLESS) and (self._active or self._moved):
                 break
             if path in self._taken or not self._worth_a_look(change):
                 continue
@@ -106,6 +109,7 @@ class Planner:
                 continue
             taken = len(self._taken) + len(self._moved)
             self._place(path, change)
+            self._bring_structure()
             fruitless = 0 if len(self._taken) + len(self._moved) > taken else fruitless + 1
         if self._moved:
             self._place_moved()
@@ -300,9 +304,20 @@ class Planner:
 
     # ------------------------------------------------------------------ directories that go along
 
+    def _bring_structure(self) -> None:
+        """Place the new directories that something waits for: they may come long after it."""
+        while self._waited_for:
+            path = self._waited_for.pop()
+            change = self._changes.paths[path]
+            if path not in self._taken and not any(batch.touches(path) for batch in self._before):
+                self._place(path, change)
+
     def _has_structure(self, path: bytes) -> bool:
         change = self._changes.paths.get(path)
         if change is not None and change.flags & STRUCTURE and path not in self._taken:
+            if path not in self._brought:
+                self._brought.add(path)
+                self._waited_for.append(path)
             return True
         return self._waits_elsewhere is not None and self._waits_elsewhere(path)
 
