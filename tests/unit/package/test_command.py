@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -244,3 +245,10 @@ def test_a_process_without_a_name_leaves_with_0(target: Path) -> None:
     for lane in CONNECTED:
         done = carry_out(command.batch("rsync", folder(target), lane), Path("/srv"))
         assert (lane, done.returncode, done.stderr) == (lane, 0, b"")
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds"), [((), 60.0), (("--timeout=5",), 10.0), (("--timeout=5", "-z", "--timeout=100"), 200.0)]
+)
+def test_patience_outlives_the_timeout_that_rsync_has(options: tuple[str, ...], seconds: float) -> None:
+    assert command.patience(replace(DAEMON, rsync_options=options)) == seconds

@@ -312,3 +312,26 @@ def test_far_from_the_target_several_spares_wait_where_several_batches_may_be_un
     within(work())
     assert sorted((rig.tmp / "content").read_bytes().split(b"\0")) == [b"", b"a", b"b"]
     assert rig.losses == []
+
+
+def test_only_what_has_work_is_given_up_when_it_stands_still(rig: Rig) -> None:
+    """A spare does nothing, and does well."""
+    rig.script = "read line && exec sleep 60"
+
+    async def talk() -> None:
+        rig.pool.open()
+        process = rig.run(Lane.CONTENT, b"name\n")
+        spare = rig.spares()[Lane.REST]
+
+        def over() -> bool:
+            rig.pool.give_up(0.1)
+            return bool(rig.ends)
+
+        await rig.until(over)
+        assert process.given_up
+        assert not spare.given_up
+        assert not spare.ended
+        rig.pool.close()
+        await rig.empty()
+
+    within(talk())

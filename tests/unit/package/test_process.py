@@ -227,3 +227,29 @@ def test_what_is_under_way_dies_with_the_watcher_however_that_dies() -> None:
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+async def _is_given_up(script: str, patience: float, seconds: float) -> bool:
+    """Whether it is, while it is looked at often for so long."""
+    ends: list[Ended] = []
+    process = Process(["/bin/sh", "-c", script], lambda _process, how: ends.append(how))
+    until = time.monotonic() + seconds
+    while not ends and time.monotonic() < until:
+        process.give_up(patience)
+        await asyncio.sleep(0.01)
+    assert process.given_up == bool(ends)
+    process.kill()
+    while not ends:
+        await asyncio.sleep(0.01)
+    return process.given_up
+
+
+def test_one_that_stands_still_is_given_up(tmp_path: Path) -> None:
+    """It waits for the other end of a FIFO."""
+    os.mkfifo(tmp_path / "fifo")
+    assert within(_is_given_up(f"exec cat '{tmp_path}/fifo'", 0.2, DEADLINE))
+
+
+@pytest.mark.parametrize("work", [":", "/bin/echo"], ids=["computes", "writes"])
+def test_one_that_does_something_is_not(work: str) -> None:
+    assert not within(_is_given_up(f"while :; do {work}; done >/dev/null", 0.5, 1.5))

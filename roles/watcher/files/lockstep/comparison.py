@@ -223,6 +223,11 @@ class Comparison:
         for part in self._parts:
             part.process.kill()
 
+    def give_up(self, patience: float) -> None:
+        for part in self._parts:
+            if not part.process.ended:
+                part.process.give_up(patience)
+
     def close(self) -> None:
         for part in self._parts:
             part.found.close()

@@ -21,6 +21,7 @@ from lockstep.guard import DeletionGuard
 from lockstep.progress import Meter, Progress, seconds_left
 from lockstep.recent import changed_since
 from lockstep.standing import Standing
+from lockstep.transfer import command
 from lockstep.transfer.outcome import judge, reason
 from lockstep.transfer.process import Ended
 
@@ -251,6 +252,11 @@ class Reconcile:
     def kill(self) -> None:
         if self._running is not None:
             self._running.kill()
+
+    def tick(self) -> None:
+        """Once a second: a comparison that stands still is given up, and made again."""
+        if self._running is not None:
+            self._running.give_up(command.patience(self._target.config, command.COMPARISON_TIMEOUT))
 
     def _compare(self) -> None:
         source = self._target.source

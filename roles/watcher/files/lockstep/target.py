@@ -38,7 +38,7 @@ from lockstep.reconcile import Reconcile
 from lockstep.remains import Remains
 from lockstep.renames import MANY, Renames
 from lockstep.standing import Standing
-from lockstep.transfer.command import Lane
+from lockstep.transfer.command import Lane, patience
 from lockstep.transfer.outcome import IN_THE_WAY, Outcome, Result, made, reason
 from lockstep.transfer.pool import CUT_OFF
 from lockstep.transfer.process import Ended, Process
@@ -104,6 +104,7 @@ class TargetSync:
             self._compared,
         )
         self.guard = self._deletions.guard
+        self._patience = patience(config)
         self._noted = 0.0  # when something changed last
         self._can_link = True  # until the target refuses it
         self._more_problems = Backoff(MORE_PROBLEMS, LONGEST)
@@ -185,7 +186,9 @@ class TargetSync:
             for path, change in self._deletions.come_back():
                 self.live.note(path, change.flags, change.since)
                 self.kick()
+        self._carrier.pool.give_up(self._patience)
         self._carrier.pool.recycle()
+        self.reconcile.tick()
         self._on_state()
 
     def pause(self, paused: bool) -> None:
@@ -374,6 +377,11 @@ class TargetSync:
             self._log.debug("%s: %s: %s", batch.lane.value, outcome.result.value, " ".join(map(repr, batch.items)))
         if batch.lane in RENAMING:
             self._made(batch, process, ended, outcome)
+            return
+        if process.given_up:
+            self._log.warning("rsync stood still for %d s with %d names", self._patience, len(batch.items))
+            self._return(batch)
+            self.kick()
             return
         if self._carrier.goes_by_list(batch, ended):
             self._return(batch)

@@ -15,6 +15,7 @@ from typing import Optional
 from lockstep.config import Target
 
 IO_TIMEOUT = 30  # seconds of silence after which a transfer is given up; a dead link costs this, not TCP's 15 minutes
+COMPARISON_TIMEOUT = 600  # one end may walk a large directory for long
 CONNECT_TIMEOUT = 10
 
 MANY = 50  # names from which a batch has a process of its own
@@ -114,8 +115,19 @@ def comparison(rsync: str, target: Target, filters: Sequence[bytes], delete: boo
         rsync, *_ATTRIBUTES, "-r", "-n", "-8", "--out-format=%i %n", "--stats", _NANOSECONDS,
         *(["--delete", "--force"] if delete else []),
         *(["--checksum"] if checksum else []),
-        *map(os.fsdecode, filters), *_LISTED, *_target(target, timeout=600),
+        *map(os.fsdecode, filters), *_LISTED, *_target(target, timeout=COMPARISON_TIMEOUT),
     ]  # fmt: skip
+
+
+def patience(target: Target, timeout: int = IO_TIMEOUT) -> float:
+    """Seconds after which a process that does nothing at all has outlived its own timeout; the last one given counts.
+
+    While one end waits, the other one keeps the connection alive twice in that time.
+    """
+    for option in target.rsync_options:
+        if option.startswith("--timeout="):
+            timeout = int(option.partition("=")[2])
+    return 2.0 * timeout
 
 
 def names(source: bytes, paths: Sequence[bytes]) -> bytes:

@@ -90,6 +90,12 @@ class Pool:
         for process in list(self._on_end):
             process.kill()
 
+    def give_up(self, patience: float) -> None:
+        """End what stands still for so many seconds; to be called about once a second."""
+        for process in self._on_end:
+            if process.has_work:
+                process.give_up(patience)
+
     def recycle(self) -> None:
         """Replace the spares that have waited long; to be called every few seconds."""
         now = time.monotonic()

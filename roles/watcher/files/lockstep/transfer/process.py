@@ -59,7 +59,11 @@ class Process:
         self.output: Optional[IO[bytes]] = None  # where its stdout goes, if whoever started it wants to read that
         self.started = time.monotonic()
         self.fed = self.started
+        self.has_work = False
         self.ended = False
+        self.given_up = False  # it stood still, and was killed for that
+        self._sign: tuple[bytes, ...] = ()  # of life, and when it was another one
+        self._sign_at = self.started
         stdin_read, self._stdin = os.pipe()
         self._stderr, stderr_write = os.pipe()
         nowhere = os.open(os.devnull, os.O_WRONLY) if stdout is None else -1
@@ -90,7 +94,8 @@ class Process:
 
     def feed(self, data: bytes) -> None:
         """Give it its list of names, whole; stdin is closed behind it."""
-        self.fed = time.monotonic()
+        self.fed = self._sign_at = time.monotonic()
+        self.has_work = True
         self._left = data
         self._write()
 
@@ -103,6 +108,20 @@ class Process:
         half-written on the target is removed there, when the connection ends."""
         if not self.ended:
             os.kill(self.pid, number)
+
+    def give_up(self, patience: float) -> None:
+        """To be called now and then: kill it if it has neither read, written nor computed anything for so many seconds.
+
+        rsync's own timeout does not see that its sender waits in open(2) for the other end of a FIFO, which took a
+        file's place after the list was made; its peer keeps such a connection alive for ever.
+        """
+        sign = _sign_of_life(self.pid)
+        now = time.monotonic()
+        if not sign or sign != self._sign:
+            self._sign, self._sign_at = sign, now
+        elif now - self._sign_at > patience:
+            self.given_up = True
+            self.kill()
 
     def _write(self) -> None:
         try:
@@ -146,3 +165,12 @@ class Process:
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
         seconds = time.monotonic() - self.started
         self._on_end(self, Ended(code, bytes(self._errors), usage.ru_utime + usage.ru_stime, seconds))
+
+
+def _sign_of_life(pid: int) -> tuple[bytes, ...]:
+    """What it has read, written and computed so far; empty where that cannot be known.  proc(5), io and stat."""
+    try:
+        with open(f"/proc/{pid}/io", "rb") as io, open(f"/proc/{pid}/stat", "rb") as status:
+            return (io.read(), *status.read().rpartition(b")")[2].split()[11:13])
+    except OSError:
+        return ()
