@@ -84,6 +84,83 @@ def test_events_that_were_lost_behind_a_long_queue_are_as_old_as_its_beginning(
     asyncio.run(run())
 
 
+def test_an_overflow_while_everything_is_walked_has_it_walked_again(config_file: Path) -> None:
+    """What was lost may lie where the walk has passed already; the first walk, or one for an overflow before."""
+
+    async def run() -> None:
+        settings = load(str(config_file))
+        for number in range(50):
+            (config_file.parent / "source" / f"d{number}" / "e").mkdir(parents=True)
+        mirror = MirrorSync(settings.mirrors[0], settings, lambda: None)
+        walks = 0
+
+        def walked() -> None:
+            nonlocal walks
+            walks += 1
+
+        mirror.start()
+        tree = mirror.tree
+        assert tree is not None
+        rescan = tree.rescan
+        tree.rescan = lambda: (rescan(), walked())  # type: ignore[assignment,method-assign,func-returns-value]
+        try:
+            mirror._overflow()  # while the first walk is not over
+            assert (mirror.watched, walks) == (False, 0)
+            await _until(lambda: walks == 1, mirror)
+            assert mirror.watched
+            mirror._overflow()
+            mirror._walk_on()  # as is done when events were read
+            await _until(lambda: walks == 2, mirror)
+            compared = mirror.targets[0].reconcile
+            await _until(lambda: not tree.scanning and not compared.busy and not compared.whole_wanted, mirror)
+            finished = compared.finished
+            mirror._overflow()
+            mirror._walk_on()
+            await _until(lambda: walks == 3 and compared.finished != finished, mirror)
+        finally:
+            mirror.close()
+            await _until(lambda: not any(target.busy for target in mirror.targets))
+
+    asyncio.run(run())
+
+
+def test_what_was_lost_is_not_confirmed_before_it_was_compared(config_file: Path) -> None:
+    """Whenever it is killed, what the next one remembers is no later than what this one missed."""
+
+    async def run() -> None:
+        settings = load(str(config_file))
+        (config_file.parent / "source" / "d").mkdir()
+        mirror = MirrorSync(settings.mirrors[0], settings, lambda: None)
+        url = settings.mirrors[0].targets[0].url
+        compared = mirror.targets[0].reconcile
+
+        def remembered() -> float:
+            mirror._remember()
+            return mirror.memory.confirmed[url]
+
+        mirror.start()
+        try:
+            await _until(lambda: mirror.watched and compared.whole_done and mirror.targets[0].oldest() is None, mirror)
+            before = mirror._drained
+            await asyncio.sleep(0.05)
+            mirror._overflow()
+            mirror._drained = time.monotonic()  # events came behind it
+            missed = time.time() - (time.monotonic() - before)
+            assert remembered() <= missed + 0.01
+            while mirror.tree is not None and mirror.tree.scanning:
+                mirror._walk()
+            mirror._walk()
+            assert compared.whole_wanted
+            assert remembered() <= missed + 0.01
+            await _until(lambda: not compared.whole_wanted and mirror.targets[0].oldest() is None, mirror)
+            assert remembered() > missed + 0.01
+        finally:
+            mirror.close()
+            await _until(lambda: not any(target.busy for target in mirror.targets))
+
+    asyncio.run(run())
+
+
 async def _until(met: object, mirror: MirrorSync | None = None) -> None:
     assert callable(met)
     for _turn in range(1000):

@@ -223,6 +223,20 @@ def test_where_only_contents_tell_a_comparison_of_everything_is_not_enough(rig: 
     assert {path: flags for path, flags in rig.proceed().items() if flags & CONTENT} == {b"a/f": CONTENT}
 
 
+def test_what_only_ctimes_tell_is_unproven_until_all_that_was_found_has_arrived(rig: Rig) -> None:
+    """Or a watcher that is killed meanwhile would not look at these ctimes again."""
+    rig.put("source/f")
+    assert rig.reconcile.unproven(None) is None
+    rig.reconcile.want_all(5.0, since=100.0)
+    assert rig.reconcile.unproven(5.0) == 100.0
+    rig.proceed()
+    assert rig.reconcile.unproven(5.0) == 100.0, "what was found may wait among the changes"
+    rig.reconcile.want_all(6.0, since=200.0)
+    rig.proceed()
+    assert rig.reconcile.unproven(5.0) == 100.0
+    assert rig.reconcile.unproven(time.monotonic()) is None
+
+
 def test_where_even_ctimes_cannot_be_trusted_contents_are_compared(rig: Rig) -> None:
     for place in ("source", "target"):
         rig.put(f"{place}/f", place[0])

@@ -57,7 +57,8 @@ class MirrorSync:
         self._drained = time.monotonic()  # when no event was left waiting for the last time
         self._unread: Optional[float] = None  # since when some always are
         self._overflowed = False
-        self._missed_since: Optional[float] = None
+        self._missed_since: Optional[float] = None  # epoch; while everything is walked again for it
+        self._missed_again: Optional[float] = None  # since that walk began, or while the first one is not over
         self._next_reconcile = 0.0
         self._scheduled = 0.0  # epoch: when the last reconcile was asked for
         self._next_save = 0.0
@@ -124,12 +125,17 @@ class MirrorSync:
         self._intake.take(reading)
         if not done:
             self._walk_on()
-        elif not self.watched:
+            return
+        if not self.watched:
             self.watched = True
             self._watches_stand()
         elif self._missed_since is not None:
             since, self._missed_since = self._missed_since, None
             self._reconcile(since)
+        if self._missed_again is not None:
+            self._missed_since, self._missed_again = self._missed_again, None
+            self.tree.rescan()
+            self._walk_on()
 
     def _watches_stand(self) -> None:
         now, clock = time.monotonic(), time.time()
@@ -165,8 +171,8 @@ class MirrorSync:
             target.tick()
 
     def close(self) -> None:
-        self._unwatch()
         self._remember(last=True)
+        self._unwatch()
         for target in self.targets:
             target.close()
 
@@ -180,6 +186,7 @@ class MirrorSync:
             self.tree.close()
             self.tree = None
         self.watched = False
+        self._missed_since = self._missed_again = None  # of the watches; what they missed is compared when they stand
 
     # ------------------------------------------------------------------ losing the source and getting it back
 
@@ -268,9 +275,14 @@ class MirrorSync:
                 "variable inotify_limits_max_queued_events, if this goes on)"
             )
         self._overflowed = True
-        if self._missed_since is None and self.tree is not None:
-            self._missed_since = time.time() - (time.monotonic() - self._drained)
+        since = time.time() - (time.monotonic() - self._drained)
+        if self.tree is None:
+            return
+        if self.watched and self._missed_since is None:
+            self._missed_since = since
             self.tree.rescan()
+        elif self._missed_again is None:  # a walk that is under way may have passed what came just now
+            self._missed_again = since
 
     # ------------------------------------------------------------------ reconciles, memory, telling
 
@@ -309,11 +321,11 @@ class MirrorSync:
         self._clock = min(self._clock, clock - now) if waits else clock - now
         active = False
         for target in self.targets:
-            if target.reconcile.whole_done:
+            if target.reconcile.whole_done and self.watched:
                 oldest = target.oldest()
-                self.memory.confirmed[target.config.url] = self._clock + min(
-                    self._drained, now if oldest is None else oldest
-                )
+                confirmed = self._clock + min(self._drained, now if oldest is None else oldest)
+                missed = (self._missed_since, self._missed_again, target.reconcile.unproven(oldest))
+                self.memory.confirmed[target.config.url] = min([confirmed, *(at for at in missed if at is not None)])
                 active = active or last or oldest is not None or self._active(target)
         if active:
             self._save()

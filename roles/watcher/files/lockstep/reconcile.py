@@ -88,6 +88,8 @@ class Reconcile:
         self._wanted: dict[bytes, Change] = {}
         self._all_since: Optional[float] = None  # epoch; for the next whole reconcile: what ctimes to distrust
         self._compared_since: Optional[float] = None  # for the one under way
+        self._unproven: Optional[float] = None  # epoch; until all that was found by such ctimes has arrived
+        self._found_until: Optional[float] = None  # monotonic; what waits since then or longer may be of it
         self._walks: list[tuple[bytes, float]] = []
         self._running: Optional[Comparison] = None
         self._feeding: Optional[Comparison] = None
@@ -125,12 +127,24 @@ class Reconcile:
         """Compare everything.  `since` (epoch): files whose ctime is later are sent whatever size and time say."""
         self.want(b"", Change(SUSPECT if suspect else 0, now))
         self._all_since = _earlier(since, self._all_since)
+        if since is not None:
+            self._unproven = _earlier(since, self._unproven)
+            self._found_until = None
 
     def want_all_later(self, changes: Sequence[Change], backoff: Backoff) -> None:
         """These cannot be remembered one by one: after a while compare everything, and find them again."""
         oldest, suspect = min(change.since for change in changes), any(change.flags & SUSPECT for change in changes)
         self._all_since = _earlier(self._all_since, _epoch(oldest))
         self._again({b"": Change(SUSPECT if suspect else 0, oldest)}, backoff)
+
+    def unproven(self, oldest: Optional[float]) -> Optional[float]:
+        """Since when (epoch) only ctimes tell what the target lacks, as nobody watched then; None if it lacks nothing.
+
+        `oldest`: since when (monotonic) the oldest change waits that the target has not confirmed.
+        """
+        if self._found_until is not None and (oldest is None or oldest > self._found_until):
+            self._unproven = self._found_until = None
+        return self._unproven
 
     def want(self, path: bytes, change: Change) -> None:
         known = self._wanted.setdefault(path, change)
@@ -221,6 +235,8 @@ class Reconcile:
         if self._settling and self._target.backlog_done:
             self._settling = False
             self.whole_done = True
+            if not self.whole_wanted:
+                self._found_until = time.monotonic()
         if self._feeding is not None:
             self._hand_over()
         elif self._running is None and self._wanted:
