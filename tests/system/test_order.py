@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import time
+from pathlib import Path
 
 from conftest import Rig
 
@@ -120,3 +121,20 @@ def test_a_directory_moved_away_while_a_big_file_in_it_is_under_way(rig: Rig) ->
         (rig.source / "two").rename(rig.source / "one")
     (rig.source / "one").rename(rig.source / "three")
     rig.equal()
+
+
+def test_what_stands_behind_a_link_that_took_a_directorys_place_is_not_sent(rig: Rig, tmp_path: Path) -> None:
+    """C10: while nothing goes a file is written, its directory deleted, and a link to elsewhere made there."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "file").write_text("none of the source's")
+    rig.start(max_delete=NO_LIMIT)
+    rig.watcher.ask(command="pause", mirror="data")
+    d = rig.source / "d"
+    d.mkdir()
+    (d / "file").write_text("x")
+    shutil.rmtree(d)
+    d.symlink_to(elsewhere)
+    rig.watcher.ask(command="resume", mirror="data")
+    rig.equal()
+    assert "'d/file'" not in rig.log()

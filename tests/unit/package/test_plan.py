@@ -26,6 +26,7 @@ from lockstep.changes import (
     ancestors,
     parent_of,
 )
+from lockstep.look import UNREADABLE
 from lockstep.plan import BULK, FRUITLESS, LOOK_AHEAD, Plan, Planner
 from lockstep.transfer.command import Lane
 
@@ -172,6 +173,24 @@ def test_a_file_where_a_directory_was_is_sent_in_its_place() -> None:
     assert not plan(noted((b"f", CONTENT)), {b"f": "file"}).again
 
 
+@pytest.mark.parametrize("flags", [CONTENT, ATTRIBUTES, GONE, SUBTREE, GONE | DIRECTORY_GONE])
+def test_what_stands_behind_a_link_is_neither_sent_nor_compared_nor_removed(flags: int) -> None:
+    """A directory was deleted and a link made in its place: what was seen in it before is none of this source now."""
+    behind = {b"d/x": "x", b"d/e": "d", b"d/e/f": "x"}
+    for path in (b"d/x", b"d/e", b"d/e/f", b"d/e/gone"):
+        changes = noted((path, flags), (b"other", CONTENT))
+        found = plan(changes, {b"d": "@elsewhere", b"other": "x", **behind})
+        assert (lanes(found), found.subtrees) == ({Lane.CONTENT: [b"other"]}, {})
+        assert found.settled == [path]
+        assert {name: change.flags for name, change in changes.paths.items()} == {b"d": CONTENT | DIRECTORY_GONE}
+
+
+def test_what_cannot_be_looked_at_is_left_to_rsync_to_complain_of() -> None:
+    changes = noted((b"d/e/f", CONTENT))
+    found = Planner(changes, lambda path: UNREADABLE if path.startswith(b"d/e") else status("d"), [], ALL).run()
+    assert lanes(found) == {Lane.CONTENT: [b"d/e/f"]}
+
+
 def test_a_missing_source_is_told_and_nothing_is_deleted() -> None:
     changes = noted((b"x", GONE))
     found = Planner(changes, lambda path: None, [], ALL).run()
@@ -213,7 +232,7 @@ def test_no_more_is_looked_at_in_one_go_than_fits() -> None:
 
     def look(path: bytes) -> Optional[os.stat_result]:
         asked.add(path)
-        return status("x")
+        return status("x" if path else "d")
 
     Planner(changes, look, [], ALL, max_names=10**6).run()
     assert len(asked - {b""}) == LOOK_AHEAD

@@ -231,16 +231,15 @@ def test_what_is_under_way_dies_with_the_watcher_however_that_dies() -> None:
 
 async def _is_given_up(script: str, patience: float, seconds: float) -> bool:
     """Whether it is, while it is looked at often for so long."""
-    ends: list[Ended] = []
-    process = Process(["/bin/sh", "-c", script], lambda _process, how: ends.append(how))
+    over = asyncio.Event()
+    process = Process(["/bin/sh", "-c", script], lambda _process, _how: over.set())
     until = time.monotonic() + seconds
-    while not ends and time.monotonic() < until:
+    while not over.is_set() and time.monotonic() < until:
         process.give_up(patience)
         await asyncio.sleep(0.01)
-    assert process.given_up == bool(ends)
+    assert process.given_up == over.is_set()
     process.kill()
-    while not ends:
-        await asyncio.sleep(0.01)
+    await over.wait()
     return process.given_up
 
 

@@ -257,6 +257,23 @@ def test_only_the_wanted_subtrees_are_compared_each_in_its_way(rig: Rig) -> None
     assert not rig.reconcile.whole_done
 
 
+@pytest.mark.parametrize("link", [False, True])
+def test_a_subtree_that_is_none_any_more_does_not_keep_others_from_being_compared(rig: Rig, link: bool) -> None:
+    """rsync calls it an error, and tells no deletions then, however often it is asked."""
+    rig.put("source/elsewhere/x/f")
+    rig.put("target/elsewhere/x/f")
+    rig.put("target/a/gone")
+    (rig.tmp / "source/a").mkdir()
+    (rig.tmp / "source/d").symlink_to("elsewhere") if link else rig.put("source/d")
+    for path in (b"d/x", b"a"):
+        rig.reconcile.want(path, Change(SUBTREE, 5.0))
+    assert rig.proceed() == {b"a": ATTRIBUTES, b"a/gone": GONE | PERMITTED}
+    assert rig.reconcile.oldest() is None
+    rig.reconcile.want(b"d/x", Change(SUBTREE, 5.0))
+    assert rig.proceed() == {b"a": ATTRIBUTES, b"a/gone": GONE | PERMITTED}
+    assert not rig.reconcile.busy
+
+
 def test_a_comparison_that_fails_is_told_and_still_wanted(rig: Rig) -> None:
     (rig.tmp / "target").rmdir()
     (rig.tmp / "target").write_text("no folder")

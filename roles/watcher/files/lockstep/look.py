@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from typing import Optional
 
-from lockstep.changes import parent_of
+from lockstep.changes import ancestors, parent_of
+
+UNREADABLE = os.lstat(os.devnull)  # what `look` returns for what cannot be looked at
+
+
+def is_inside(source: bytes, path: bytes) -> bool:
+    """Is nothing above this path but directories?  Through a link it would be read elsewhere, or nowhere."""
+    for above in ancestors(path):
+        status = look(source, above)
+        if status is None or not (stat.S_ISDIR(status.st_mode) or status is UNREADABLE):
+            return False
+    return True
 
 
 def look(source: bytes, path: bytes) -> Optional[os.stat_result]:
@@ -21,4 +33,4 @@ def look(source: bytes, path: bytes) -> Optional[os.stat_result]:
     except OSError as err:
         if err.errno == errno.ENAMETOOLONG and look(source, parent_of(path)) is None:
             return None  # the kernel looks at the length first
-        return os.lstat(os.devnull)
+        return UNREADABLE

@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Callable, Optional
 
 from lockstep.batch import Batch
@@ -28,7 +29,9 @@ from lockstep.changes import (
     Change,
     Changes,
     ancestors,
+    parent_of,
 )
+from lockstep.look import UNREADABLE
 from lockstep.renames import WORTH, Group, Renames
 from lockstep.transfer.command import Lane, can_be_renamed
 
@@ -40,6 +43,12 @@ BULK = 8 << 20  # bytes from which a file goes alone, so that it delays nobody
 FRUITLESS = 500  # looks in a row that brought nothing: the batches that are free are full, or wait for others
 SINGLY = 100  # files that were renamed one by one, in one batch
 LOOK_AHEAD = 4 * MAX_NAMES  # changes looked at in one go
+
+
+class Stands(Enum):
+    DIRECTORY = "a directory"
+    NOT = "nothing"
+    IN_THE_WAY = "something else"
 
 
 @dataclass
@@ -90,7 +99,7 @@ class Planner:
         self._max_bytes = max_bytes
         self._open: dict[Lane, Batch] = {}
         self._taken: set[bytes] = set()
-        self._missing: dict[bytes, bool] = {}
+        self._standing: dict[bytes, tuple[Stands, bytes]] = {}
         self._brought: set[bytes] = set()
         self._waited_for: list[bytes] = []
         self._replaced: dict[bytes, float] = {}
@@ -135,7 +144,9 @@ class Planner:
         return self._room(Lane.REST) or self._room(Lane.CONTENT)
 
     def _place(self, path: bytes, change: Change) -> None:
-        status = self._look(path)
+        # what lstat(2) or rsync would find through a link is none of this source
+        real = not path or self._stands(parent_of(path))[0] is Stands.DIRECTORY
+        status = self._look(path) if real else None
         if status is None:
             self._place_missing(path, change)
         elif stat.S_ISDIR(status.st_mode):
@@ -207,18 +218,30 @@ class Planner:
 
     def _topmost_missing(self, path: bytes) -> tuple[bytes, bool]:
         """The highest directory above a missing path that is missing too; or, with True, what stands in its way."""
-        top = path
-        for above in ancestors(path):
-            missing = self._missing.get(above)
-            if missing is None:
-                status = self._look(above)
-                if status is not None and not stat.S_ISDIR(status.st_mode):
-                    return above, True
-                missing = self._missing[above] = status is None
-            if not missing:
+        how, top = self._stands(parent_of(path)) if path else (Stands.NOT, path)
+        return (path, False) if how is Stands.DIRECTORY else (top, how is Stands.IN_THE_WAY)
+
+    def _stands(self, directory: bytes) -> tuple[Stands, bytes]:
+        """Does a directory stand there, below nothing but directories?  If not, the highest path where none does."""
+        unknown = []
+        at = directory
+        known = self._standing.get(at)
+        while known is None:
+            unknown.append(at)
+            if not at:
                 break
-            top = above
-        return top, False
+            at = parent_of(at)
+            known = self._standing.get(at)
+        for at in reversed(unknown):
+            if known is None or known[0] is Stands.DIRECTORY:
+                status = self._look(at)
+                if status is not None and (stat.S_ISDIR(status.st_mode) or status is UNREADABLE):
+                    known = Stands.DIRECTORY, at
+                else:  # a source that is no directory is no source
+                    known = Stands.NOT if status is None or not at else Stands.IN_THE_WAY, at
+            self._standing[at] = known
+        assert known is not None
+        return known
 
     def _place_moved(self) -> None:
         """What is worth it is made of what the target has; the rest is sent like anything new."""

@@ -18,6 +18,7 @@ from lockstep.comparison import Comparison, Difference, Scope, Totals, shares
 from lockstep.config import Mirror, Target
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
+from lockstep.look import is_inside
 from lockstep.progress import Meter, Progress, seconds_left
 from lockstep.recent import changed_since
 from lockstep.standing import Standing
@@ -277,6 +278,10 @@ class Reconcile:
     def _compare(self) -> None:
         source = self._target.source
         scope = self._take_scope()
+        if not scope.paths:
+            self._compared = {}
+            self._target.kick()
+            return
         self.state, self.error = "comparing", ""
         self.started, self.finished, self._began = time.time(), None, time.monotonic()
         self._last_known = self._found = self.handed = self._bytes = self._handed_bytes = self._outstanding_bytes = 0
@@ -311,10 +316,12 @@ class Reconcile:
         self._compared = {path: change for path, change in self._wanted.items() if change.flags & SUSPECT == suspect}
         for path in self._compared:
             del self._wanted[path]
+        # what has gone with all above it, or what stands there now, has an event of its own; for rsync it is an error
+        inside = [path for path in self._compared if is_inside(self._target.source.config.source, path)]
         self._walks = [
-            (path, _epoch(change.since)) for path, change in self._compared.items() if change.flags & SUBTREE
+            (path, _epoch(self._compared[path].since)) for path in inside if self._compared[path].flags & SUBTREE
         ]
-        return Scope(list(self._compared), bool(suspect))
+        return Scope(inside, bool(suspect))
 
     def _compared_ended(self, comparison: Comparison, ended: Ended) -> None:
         self._running = None
