@@ -300,6 +300,17 @@ def test_garbage_never_breaks_it_and_never_confirms_everything(stderr: bytes, co
     assert set(found.refused) | found.vanished <= listed
 
 
+@pytest.mark.parametrize("name", ODD)
+def test_one_that_was_written_meanwhile_is_no_matter_of_the_others(name: bytes) -> None:
+    told = as_rsync_writes(b"d/" + name)
+    again = b"WARNING: " + told + b" failed verification -- update discarded (will try again).\n"
+    given_up = b"ERROR: " + told + b" failed verification -- update discarded.\n"
+    listed = frozenset({b"d/" + name, b"other"})
+    assert set(judge(23, again + given_up + END, SOURCE, listed).refused) == {b"d/" + name}
+    other = b'rsync: [sender] send_files failed to open "other": Permission denied (13)\n'
+    assert set(judge(23, again + other + END, SOURCE, listed).refused) == {b"other"}
+
+
 # ---------------------------------------------------------------- what rsync says here
 
 

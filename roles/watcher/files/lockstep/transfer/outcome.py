@@ -79,12 +79,15 @@ _AROUND = (  # where a name begins, and what ends it
     (re.compile(rb"could not make way for new [^:]*: "), b""),
     (re.compile(rb"cannot delete non-empty directory: "), b""),
     (re.compile(rb"delete_file: [a-z]+\("), b")"),
+    (re.compile(rb"^ERROR: "), b" failed verification -- update "),
     (re.compile(rb'"'), b'"'),
 )
 IN_THE_WAY = "could not make way for new"  # a directory that is not empty stands there on the target
 _VANISHED = (b"file has vanished: ", b"directory has vanished: ")
 _MISSING = (b"No such file or directory (2)", b"Not a directory (20)")
 _SUMMARY = (b"rsync error:", b"rsync warning:", b"WARNING: parent dir is absent", b"*** Skipping any contents")
+
+_TRIES_AGAIN = b"(will try again)."  # it was written meanwhile; whether that went well follows, or nothing does
 
 
 def unescape(name: bytes) -> bytes:
@@ -122,7 +125,7 @@ def _partial(code: int, stderr: bytes, source: bytes, listed: frozenset[bytes]) 
     refused: dict[bytes, str] = {}
     vanished: set[bytes] = set()
     for line in stderr.splitlines():
-        if not line or line.startswith(_SUMMARY):
+        if not line or line.startswith(_SUMMARY) or line.endswith(_TRIES_AGAIN):
             continue
         paths = _paths_in(line, source, listed)
         if not paths:
