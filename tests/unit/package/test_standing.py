@@ -75,6 +75,8 @@ def test_a_problem_is_handed_out_once_when_it_is_due(standing: Standing) -> None
     assert standing.problems_due(2.5) == []
     assert standing.problems_due(3.3) == [(b"a", change)]
     assert standing.problems_due(99.0) == []
+    assert standing.problems_due(99.0, lambda path: path != b"a") == [(b"a", change)], "nobody else knows of it"
+    assert standing.problems_due(99.0, lambda path: path == b"a") == []
 
 
 def test_a_problem_refused_again_keeps_its_since_and_waits_longer(standing: Standing) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Optional
+from typing import Callable, Optional
 
 from lockstep.backoff import Backoff
 from lockstep.changes import Change
@@ -112,11 +112,14 @@ class Standing:
         for top in tops:
             self.settle([path for path in self.problems if path.startswith(top + b"/")])
 
-    def problems_due(self, now: float) -> list[tuple[bytes, Change]]:
-        """The refused paths that are to be tried again now; each is told once."""
+    def problems_due(
+        self, now: float, is_pending: Callable[[bytes], bool] = lambda path: True
+    ) -> list[tuple[bytes, Change]]:
+        """The refused paths that are to be tried again now; each is told once, and again where its change was lost
+        sight of, folded into a subtree, say."""
         due = []
         for path, problem in self.problems.items():
-            if problem.waiting and problem.due <= now:
+            if problem.due <= now and (problem.waiting or not is_pending(path)):
                 problem.waiting = False
                 due.append((path, problem.change))
         return due

@@ -175,7 +175,7 @@ class TargetSync:
         now = time.monotonic()
         if self.standing.retry_due(now):
             self.kick()
-        for path, change in self.standing.problems_due(now):
+        for path, change in self.standing.problems_due(now, self._is_pending):
             self.live.note(path, change.flags, change.since)
             self.kick()
         if not (self.pending or self._under_way or self.source.scanning or self.standing.held):
@@ -222,6 +222,11 @@ class TargetSync:
     def kill(self) -> None:
         self._carrier.pool.kill()
         self.reconcile.kill()
+
+    def _is_pending(self, path: bytes) -> bool:
+        if path in self.live.paths or path in self.backlog.paths or path in self.standing.parked:
+            return True
+        return any(path in batch.listed for batch in self._under_way)
 
     @property
     def backlog_done(self) -> bool:
