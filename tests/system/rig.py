@@ -86,12 +86,7 @@ class Daemon:
         self._config.write_text(text)
 
     def start(self) -> None:
-        self._process = subprocess.Popen(
-            [*self._before, "rsync", "--daemon", "--no-detach", f"--config={self._config}"],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        wait_for(self._answers, 10, "the rsync daemon does not answer")
+        wait_for(self._starts, 30, "the rsync daemon does not answer")
 
     def kill(self) -> None:
         """As a power cut does it to the whole host: the daemon and every transfer, at once."""
@@ -107,6 +102,15 @@ class Daemon:
 
     def url(self, module: str = "backup", path: str = "") -> str:
         return f"rsync://{USER}@127.0.0.1:{self.port}/{module}{path}"
+
+    def _starts(self) -> bool:
+        if self._process is None or self._process.poll() is not None:  # its port may be taken for a moment
+            self._process = subprocess.Popen(
+                [*self._before, "rsync", "--daemon", "--no-detach", f"--config={self._config}"],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        return self._answers()
 
     def _answers(self) -> bool:
         try:

@@ -6,6 +6,7 @@ fails can be played again alone.  `make test-churn` says how.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -22,7 +23,7 @@ from churn_renames import RenamingChurn
 from conftest import Rig
 from trees import differences
 
-OPERATIONS = int(os.environ.get("OPERATIONS", "6000"))
+OPERATIONS = int(os.environ.get("OPERATIONS", "5000"))
 SEED = int(os.environ.get("SEED", "1"))
 EACH = 5000 if "OPERATIONS" in os.environ else 1000  # operations of one seed
 SEEDS = range(SEED, SEED - (-OPERATIONS // EACH))
@@ -52,7 +53,7 @@ def mirror_of(chance: random.Random) -> dict[str, Any]:
         "pace": chance.choice([0, 0.25, 0.25]),
         "quiet": quiet,
         "max_wait": max_wait,
-        "exclude": chance.choice([[], ["*.swp"], ["*.swp", "w/"]]),
+        "exclude": chance.choice([[], ["*.swp"], ["*.swp", "w"]]),
     }
 
 
@@ -86,7 +87,7 @@ class Play:
             self._file.write(line + "\n")
 
     def run(self) -> None:
-        with self._journal.open("w", buffering=1) as self._file:
+        with self._journal.open("w", buffering=1) as self._file, contextlib.closing(self.churn):
             self._run()
 
     def _run(self) -> None:
@@ -105,13 +106,9 @@ class Play:
     def check(self) -> None:
         """Both trees become equal, and the watcher says so too."""
         self.faults.mend()
-        self.churn.close_open()
+        self.churn.close()
         watcher = self.rig.watcher
         watcher.wait_answers()
-        if self.faults.cut:  # half a file, under a name of the receiver's own, is for a reconcile to find
-            watcher.wait_in_step(seconds=180)
-            assert watcher.ask(command="resync", mirror="data")["ok"]
-            self.faults.cut = False
         until = time.monotonic() + 120
         while True:
             watcher.wait_in_step(seconds=180)
@@ -138,13 +135,11 @@ class Play:
 
 
 def excluded_in(top: bytes, patterns: list[str]) -> Iterator[bytes]:
-    """What is left out, found without the watcher's own code: `*.swp` of any type, and directories named `w`."""
+    """What these leave out, found without the watcher's own code; of a directory that itself."""
     for at, folders, files in os.walk(top):
         for name in [*folders, *files]:
-            path = os.path.join(at, name)
-            is_directory = os.path.isdir(path) and not os.path.islink(path)
-            if (name.endswith(b".swp") and "*.swp" in patterns) or (name == b"w" and is_directory and "w/" in patterns):
-                yield os.path.relpath(path, top)
+            if (name.endswith(b".swp") and "*.swp" in patterns) or (name == b"w" and "w" in patterns):
+                yield os.path.relpath(os.path.join(at, name), top)
                 if name in folders:
                     folders.remove(name)
 
@@ -179,7 +174,7 @@ def test_the_same_seed_does_the_same(tmp_path: Path) -> None:
         outside.mkdir()
         churn = kind(os.fsencode(root), os.fsencode(outside), 5, lambda line, to=journals[number]: to.append(line))
         churn.run(600)
-        churn.close_open()
+        churn.close()
     assert [line.partition(" ")[2] for line in journals[0]] == [line.partition(" ")[2] for line in journals[1]]
 
 
@@ -194,7 +189,7 @@ def test_the_operations_themselves_change_nothing_outside(tmp_path: Path) -> Non
         os.symlink(b"../other", os.path.join(os.fsencode(tmp_path / "root"), name))
     churn = Churn(os.fsencode(tmp_path / "root"), os.fsencode(tmp_path / "outside"), seed=1)
     churn.run(1500)
-    churn.close_open()
+    churn.close()
     after = other.stat()
     assert other.read_text() == "not yours"
     assert (after.st_mode, after.st_mtime_ns, after.st_nlink) == (before.st_mode, before.st_mtime_ns, before.st_nlink)
