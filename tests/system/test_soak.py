@@ -1,0 +1,24 @@
+"""The soak itself works: for less than a minute, with everything that it does for hours."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+RUN = Path(__file__).parents[1] / "soak/run.py"
+
+
+def test_a_short_soak_ends_well_and_tells_what_it_measured(tmp_path: Path) -> None:
+    results = tmp_path / "soak.json"
+    argv = [sys.executable, str(RUN), "--hours", "0.006", "--seed", "3", "--results", str(results)]
+    done = subprocess.run(argv, text=True, capture_output=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(results.read_text())
+    assert found["problems"] == []
+    assert found["checks"] >= 2
+    assert sum(found["faults"].values()) > 0
+    assert found["idle"]["watches"] == found["directories"] > 1
+    assert len(found["samples"]) > 10
+    assert "equal trees, flat, nothing left behind" in done.stdout
