@@ -79,7 +79,7 @@ def _folder(value: Value, rest: str, nowhere: Target) -> Target:
 def _daemon(value: Value, rest: str, nowhere: Target) -> Target:
     # The host ends at the first slash, so an @ in a path is none of a user.
     authority, slash, path = rest.partition("/")
-    if "@" in authority and ":" in authority.rpartition("@")[0]:
+    if _holds_password(authority, rest):
         value.problem("must not contain a password, which others could read; put it into a file and name password_file")
         return nowhere
     match = _AUTHORITY.fullmatch(authority)
@@ -143,6 +143,13 @@ def _parts(path: str) -> list[str]:
     return [part for part in path.split("/") if part not in ("", ".")]
 
 
+def _holds_password(authority: str, rest: str) -> bool:
+    """Is there one between a colon and an @?  It may hold a slash; then what is before that looks like a port."""
+    if "@" in authority:
+        return ":" in authority.rpartition("@")[0]
+    return "@" in rest and ":" in authority and not re.fullmatch(r"(\[[^\]]*\]|[^:]*)(:[0-9]*)?", authority)
+
+
 def _hidden(url: str) -> str:
     """The URL without what may be a password, for a message that others read."""
-    return re.sub(r":[^/@]*@", ":…@", url)
+    return re.sub(r":.*@", ":…@", url, flags=re.DOTALL)
