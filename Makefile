@@ -14,7 +14,7 @@ HERE := $(COLLECTIONS)/ansible_collections/lockstep/realtime
 export ANSIBLE_COLLECTIONS_PATH := $(COLLECTIONS)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help venv demo demo-down bench bench-core test test-quick test-unit test-system test-sanity test-e2e lint types build clean
+.PHONY: help venv demo demo-down bench bench-core test test-quick test-unit test-system test-churn test-sanity test-e2e soak fuzz lint types build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,25 @@ test-unit: venv $(HERE) ## the package and the plugins, without a host
 test-system: venv ## the watcher against a real rsync daemon on this machine
 	@tests/install-needs rsync acl
 	$(BIN)/pytest tests/system
+
+# OPERATIONS=100000 is the nightly form; one that fails prints the command that plays it again.
+OPERATIONS ?= 100000
+SEED ?= $(shell date +%s)
+test-churn: venv ## random operations and faults, then equal trees (OPERATIONS=100000 SEED=1)
+	@tests/install-needs rsync
+	OPERATIONS=$(OPERATIONS) SEED=$(SEED) $(BIN)/pytest tests/system/test_churn.py -k equal_trees -rA --show-capture=stdout --tb=short
+
+# A fraction of an hour will do: HOURS=0.1
+HOURS ?= 1
+soak: venv ## mixed load and random faults for HOURS; memory, descriptors, processes and watches over time
+	@tests/install-needs rsync
+	@mkdir -p build
+	$(BIN)/python tests/soak/run.py --hours $(HOURS) --results build/soak.json
+
+SECONDS ?= 600
+fuzz: venv ## the parsers of what others send, with new examples for SECONDS
+	@tests/install-needs rsync
+	$(BIN)/python tests/tools/fuzz.py $(SECONDS)
 
 test-sanity: venv ## ansible-test sanity, on what the tarball holds
 	@tests/install-needs shellcheck
