@@ -52,6 +52,8 @@ Event = tuple[int, int, int, bytes]  # directory's number, mask, cookie, name
 class Recorded(kernel.Inotify):
     """Stands in for the kernel: descriptors are counted, and what is to be read has been put into `waiting`."""
 
+    drained = True  # nothing waits behind a read
+
     def __init__(self) -> None:
         self._next = 0
         self._of: dict[bytes, int] = {}
