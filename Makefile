@@ -60,7 +60,7 @@ test-unit: venv $(HERE) ## the package and the plugins, without a host
 	$(BIN)/pytest tests/unit
 
 test-system: venv ## the watcher against a real rsync daemon on this machine
-	@tests/install-needs rsync acl
+	@tests/install-needs rsync acl inotify-tools
 	$(BIN)/pytest tests/system
 
 # OPERATIONS=100000 is the nightly form; one that fails prints the command that plays it again.

@@ -14,6 +14,11 @@ from lockstep import __version__
 
 DEFAULT_SOCKET = "/run/lockstep/status.sock"
 OK, FAILED, USAGE = 0, 1, 2
+# They read their own options, as the tools do that they stand for, and exit as these: 2 means another thing there.
+_ALIKE = {
+    "events": "print events of files and directories, as inotifywait does; see events --help",
+    "stats": "count events of files and directories, as inotifywatch does; see stats --help",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,8 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A name that the terminal's encoding cannot show must not end the command.
             stream.reconfigure(errors="backslashreplace")
+    given = sys.argv[1:] if argv is None else list(argv)
     parser = _parser()
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_args(given[:1] if given[:1] and given[0] in _ALIKE else given)
+    arguments.rest = given[1:]
     if arguments.command is None:
         parser.print_help(sys.stderr)
         return USAGE
@@ -70,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     resync.add_argument("mirror", metavar="MIRROR", help="the mirror's name")
     resync.add_argument("path", metavar="PATH", nargs="?", help="only this path, relative to the source")
 
+    for name, text in _ALIKE.items():
+        _command(commands, name, _inotify_tool, text, own_options=True)
+
     for name, text in (
         ("pause", "stop sending a mirror; what changes meanwhile is remembered"),
         ("resume", "go on after pause"),
@@ -82,9 +92,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: Any, name: str, function: Callable[[argparse.Namespace], int], text: str, client: bool = False
+    commands: Any,
+    name: str,
+    function: Callable[[argparse.Namespace], int],
+    text: str,
+    client: bool = False,
+    own_options: bool = False,
 ) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text[0].upper() + text[1:] + ".", add_help=not own_options
+    )
     parser.set_defaults(function=function)
     if client:
         parser.add_argument(
@@ -182,6 +199,13 @@ def _request(arguments: argparse.Namespace, request: dict[str, Any]) -> int:
         return _fail(render.plain(answer.get("error", "the service refused")))
     print(render.plain(answer.get("message", "done")))
     return OK
+
+
+def _inotify_tool(arguments: argparse.Namespace) -> int:
+    from lockstep.events import stats, wait  # noqa: PLC0415
+
+    rest: list[str] = arguments.rest
+    return wait.main(rest) if arguments.command == "events" else stats.main(rest)
 
 
 def _tell(path: str, problems: Sequence[str], status: int) -> int:

@@ -100,9 +100,9 @@ class Inotify:
     def fileno(self) -> int:
         return self._fd
 
-    def add(self, path: bytes) -> int:
+    def add(self, path: bytes, mask: int = MASK) -> int:
         """Watch the directory at this absolute path; its descriptor, the same one for a directory watched already."""
-        wd: int = _LIBC.inotify_add_watch(self._fd, path, MASK)
+        wd: int = _LIBC.inotify_add_watch(self._fd, path, mask)
         if wd < 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
