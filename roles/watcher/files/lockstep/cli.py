@@ -77,6 +77,10 @@ def _parser() -> argparse.ArgumentParser:
     resync.add_argument("mirror", metavar="MIRROR", help="the mirror's name")
     resync.add_argument("path", metavar="PATH", nargs="?", help="only this path, relative to the source")
 
+    convert = _command(commands, "convert", _convert, "turn a confxml.xml or lsyncd.conf.lua into YAML for this")
+    convert.add_argument("file", metavar="FILE", help="the configuration of sersync or lsyncd")
+    convert.add_argument("--inventory", action="store_true", help="print lockstep_mirrors, not lockstep.yml")
+
     for name, text in _ALIKE.items():
         _command(commands, name, _inotify_tool, text, own_options=True)
 
@@ -198,6 +202,22 @@ def _request(arguments: argparse.Namespace, request: dict[str, Any]) -> int:
     if answer.get("ok") is not True:
         return _fail(render.plain(answer.get("error", "the service refused")))
     print(render.plain(answer.get("message", "done")))
+    return OK
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from lockstep import convert  # noqa: PLC0415
+    from lockstep.convert.model import MAX_BYTES  # noqa: PLC0415
+
+    def read(path: str) -> bytes:
+        with open(path, "rb") as file:
+            return file.read(MAX_BYTES + 1)
+
+    try:
+        found = convert.convert(read(arguments.file), read)
+    except convert.ConvertError as error:
+        return _tell(arguments.file, error.problems, USAGE)
+    print(convert.as_configuration(found, arguments.inventory), end="")
     return OK
 
 

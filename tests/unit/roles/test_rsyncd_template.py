@@ -1,0 +1,78 @@
+"""What the role's variables come to in rsyncd.conf."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import jinja2
+import pytest
+import yaml
+
+ROLE = Path(__file__).parents[3] / "roles/rsync_daemon"
+VARIABLES = {
+    "rsync_daemon_log_file": "/var/log/rsyncd.log",
+    "rsync_daemon_max_connections": 77,
+    "rsync_daemon_lock_file": "/run/rsyncd.lock",
+    "rsync_daemon_timeout": 600,
+    "rsync_daemon_auth_user": "somebody",
+    "rsync_daemon_secrets_file": "/etc/secrets",
+    "rsync_daemon_hosts_allow": ["172.16.1.0/24"],
+    "rsync_daemon_address": "172.16.1.41",
+    "rsync_daemon_user": "keeper",
+    "rsync_daemon_group": "keepers",
+    "rsync_daemon_ownership": "fake_super",
+    "rsync_daemon_options": {"temp dir": "/spare", "munge symlinks": True},
+    "rsync_daemon_modules": [{"name": "data", "path": "/backup", "comment": "of nfs01"}],
+    "__rsync_daemon_root": True,
+    "__rsync_daemon_own_user": True,
+    "__rsync_daemon_refused": ["delete-excluded"],
+    "__rsync_daemon_marker": "#",
+}
+
+
+def rendered(**changed: object) -> list[str]:
+    environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.filters.update(
+        comment=str, bool=bool, regex_replace=lambda text, pattern, new: re.sub(pattern, new, text, count=1)
+    )
+    environment.tests["version"] = lambda _version, _other, _how: False
+    known = {**yaml.safe_load((ROLE / "defaults/main.yml").read_text()), **VARIABLES, **changed, "ansible_managed": ""}
+    return environment.from_string((ROLE / "templates/rsyncd.conf.j2").read_text()).render(known).splitlines()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "log file = /var/log/rsyncd.log",
+        "max connections = 77",
+        "lock file = /run/rsyncd.lock",
+        "timeout = 600",
+        "auth users = somebody:rw",
+        "secrets file = /etc/secrets",
+        "strict modes = yes",
+        "hosts allow = 127.0.0.1 ::1 172.16.1.41 172.16.1.0/24",
+        "list = no",
+        "uid = keeper",
+        "gid = keepers",
+        "use chroot = yes",
+        "fake super = yes",
+        "read only = no",
+        "write only = no",
+        "ignore errors = no",
+        "refuse options = delete-excluded",
+        "temp dir = /spare",
+        "munge symlinks = yes",
+        "[data]",
+        "comment = of nfs01",
+        "path = /backup/",
+    ],
+)
+def test_each_setting_of_the_daemon_is_written_as_its_variable_says(line: str) -> None:
+    assert line in rendered()
+
+
+def test_without_root_there_is_no_chroot_and_no_other_user() -> None:
+    lines = rendered(__rsync_daemon_root=False)
+    assert "use chroot = no" in lines
+    assert not [line for line in lines if line.startswith(("uid", "gid"))]
