@@ -15,6 +15,8 @@ from typing import Any
 from rig import ENVIRONMENT, wait_for
 
 REAL = {"events": ["inotifywait"], "stats": ["inotifywatch"]}
+# what the kernel tells of changes, without looks
+KERNEL = "create,modify,attrib,close_write,moved_to,moved_from,move_self,delete,delete_self"
 READY = {"events": "Watches established.", "stats": "Finished establishing watches"}
 
 
