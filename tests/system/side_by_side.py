@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,7 +69,9 @@ class Running:
         return self._process.wait(60)
 
     def ask_to_end(self) -> int:
-        self._process.send_signal(signal.SIGTERM)
+        """Interrupt it once it has read all that there is: it sleeps only when nothing is left.  Its exit status."""
+        wait_for(lambda: b") S " in Path(f"/proc/{self._process.pid}/stat").read_bytes(), 60, self.said)
+        self._process.send_signal(signal.SIGINT)
         return self._process.wait(60)
 
     def watches(self, number: int) -> None:
@@ -86,7 +87,7 @@ class Running:
                 ]
             return found
 
-        wait_for(lambda: len(masks()) == number and len(set(masks())) == 1, 30, lambda: f"{masks()}; {self.said()}")
+        wait_for(lambda: len(masks()) == number and len(set(masks())) == 1, 60, lambda: f"{masks()}; {self.said()}")
 
     def settled(self, folder: Path) -> bytes:
         """All that it printed before a fence, which a change at the top of the folder is."""
@@ -95,7 +96,7 @@ class Running:
         fence.chmod(0o600)
         fence.rename(folder / "fence-renamed")
         (folder / "fence-renamed").unlink()
-        wait_for(lambda: b"fence" in self.output(), 30, lambda: f"no fence in {self.output()[-500:]!r}; {self.said()}")
+        wait_for(lambda: b"fence" in self.output(), 120, lambda: f"no fence in {self.output()[-500:]!r}; {self.said()}")
         before = self.output().partition(b"fence")[0]
         return before[: max(before.rfind(b"\n"), before.rfind(b"\0")) + 1]
 
@@ -120,14 +121,3 @@ def both(
             operations(tree, running)
             printed.append(merged(running.settled(tree)))
     return printed[0], printed[1]
-
-
-def drained(running: Running) -> bytes:
-    """What it printed, once it prints no more for a second."""
-    seen, since = running.output(), time.monotonic()
-    until = since + 120
-    while time.monotonic() < until and time.monotonic() - since < 1.0:
-        time.sleep(0.05)
-        if len(running.output()) != len(seen):
-            seen, since = running.output(), time.monotonic()
-    return seen

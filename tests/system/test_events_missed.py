@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from side_by_side import KERNEL, Running, drained
+from rig import wait_for
+from side_by_side import KERNEL, Running
 
 
 def _burst(tree: Path) -> set[bytes]:
@@ -32,10 +33,13 @@ def test_of_10000_files_made_in_new_directories_at_once_none_is_missed(
         words = ["-m", "-r", "-e", "create,close_write", "--format", "%e %w%f", "tree"]
         with Running("events", real, words, place) as running:
             made = _burst(place / "tree")
-            lines = {tuple(line.split(b" ", 1)) for line in drained(running).splitlines()}
+            told = [tuple(line.split(b" ", 1)) for line in running.settled(place / "tree").splitlines()]
         assert len(made) == 10_000
+        lines = set(told)
         for event in (b"CREATE", b"CLOSE_WRITE,CLOSE"):
             missed[real, event.decode()] = len(made - {line[1] for line in lines if line[0] == event})
+    created = [line for line in told if line[0] == b"CREATE"]
+    assert len(created) == len(set(created))
     with capsys.disabled():
         for (real, event), number in missed.items():
             print(f"\n  {'inotifywait' if real else 'lockstep events'}: {number} of 10,000 {event} missed", end="")
@@ -83,3 +87,19 @@ def test_an_excluded_directory_is_not_even_watched(tmp_path: Path) -> None:
         (tree / "sub" / "kept" / "cache" / "f").touch()
         assert running.settled(tree) == b""
         running.watches(3)
+
+
+def test_what_looks_into_new_and_renamed_directories_is_told_too(tmp_path: Path) -> None:
+    """They are watched without it for the moment in which we look into them ourselves."""
+    tree = tmp_path / "tree"
+    (tree / "old").mkdir(parents=True)
+    with Running("events", False, ["-m", "-r", "tree"], tmp_path) as running:
+        (tree / "new").mkdir()
+        running.watches(3)
+        (tree / "new" / "f").touch()
+        (tree / "old").rename(tree / "renamed")
+        wait_for(lambda: b"tree/renamed/ MOVE_SELF" in running.output(), 30, running.said)
+        (tree / "renamed" / "g").touch()
+        lines = running.settled(tree).splitlines()
+    for line in (b"tree/new/ OPEN f", b"tree/renamed/ OPEN g"):
+        assert line in lines

@@ -44,12 +44,12 @@ def test_the_table_is_that_of_inotifywatch(tmp_path: Path, words: list[str], col
         tree = place / "tree"
         (tree / "old").mkdir(parents=True)
         (tree / "file").write_text("x")
-        with Running("stats", real, ["-r", "-t", "5", *words, "tree"], place) as running:
+        with Running("stats", real, ["-r", *words, "tree"], place) as running:
             if "@tree/old" in words:
                 _operations_without_old(tree, running)
             else:  # it goes on under the old name where renames are not asked for
                 _operations(tree, running, renamed="move" in words[1])
-            assert running.ended() == 0, running.said()
+            assert running.ask_to_end() == 0, running.said()
             tables.append(running.output().splitlines())
     assert tables[1][0] == tables[0][0]
     assert tables[1][0].startswith(b"total  ")

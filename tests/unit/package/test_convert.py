@@ -5,6 +5,7 @@ Each file in corpus/ has a JSON beside it: the mirrors that it means, and the op
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lockstep import cli, config, convert
 
@@ -246,3 +249,14 @@ def test_the_command_tells_each_mistake_and_exits_2(tmp_path: Path, capsys: pyte
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["convert", str(tmp_path / "none")]) == 1
     assert capsys.readouterr().err == f"lockstep: {tmp_path}/none: No such file or directory\n"
+
+
+PARTS = [part for name in FILES for part in (CORPUS / name).read_bytes().split(b" ")]
+
+
+@given(st.one_of(st.binary(max_size=200), st.lists(st.sampled_from(PARTS), max_size=60).map(b" ".join)))
+def test_whatever_is_given_is_converted_or_refused_and_nothing_else(data: bytes) -> None:
+    """And what is converted is a configuration."""
+    for text in (data, b"<head>" + data + b"</head>", b"sync { default.rsync, " + data + b"}"):
+        with contextlib.suppress(convert.ConvertError):
+            assert yaml.safe_load(convert.as_configuration(convert.convert(text)))["mirrors"]
