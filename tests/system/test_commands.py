@@ -15,6 +15,8 @@ import yaml
 from conftest import Rig
 from rig import processes, wait_for
 
+from lockstep.status.control import ask
+
 
 def _do(rig: Rig, *words: str) -> subprocess.CompletedProcess[str]:
     return rig.watcher.command(*words, "--socket", str(rig.watcher.socket), timeout=20)
@@ -39,6 +41,25 @@ def test_pause_keeps_changes_back_and_resume_lets_them_go(rig: Rig) -> None:
     assert _do(rig, "resume", "data").returncode == 0
     rig.equal()
     assert rig.watcher.target()["reconcile"] == compared
+
+
+def test_an_order_tells_whether_it_has_changed_anything(rig: Rig) -> None:
+    """Over the socket, for those who report changes; also while the target is down, which a state alone would hide."""
+
+    def changed(order: str) -> object:
+        answer = ask(str(rig.watcher.socket), {"command": order, "mirror": "data"})
+        assert answer["ok"] is True, answer
+        return answer["changed"]
+
+    rig.start()
+    rig.daemon.kill()
+    (rig.source / "f").write_text("x")
+    rig.watcher.wait_state("down")
+    assert [changed(order) for order in ("pause", "pause", "resume", "resume")] == [True, False, True, False]
+    assert changed("release") is False
+    assert changed("resync") is True
+    rig.daemon.start()
+    rig.equal()
 
 
 def test_status_says_what_is(rig: Rig) -> None:

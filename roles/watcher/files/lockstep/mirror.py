@@ -208,20 +208,23 @@ class MirrorSync:
             self._log.info("the source is back")
             self._tell()
 
-    def release(self) -> str:
-        """Accept the source as it is now, or let held deletions go.  Raises OSError where there is no source."""
+    def release(self) -> tuple[str, bool]:
+        """Accept the source as it is now, or let held deletions go.  Raises OSError where there is no source.
+
+        Like the other orders it returns a sentence, and whether it has changed anything.
+        """
         if self.custody.held:
             self.custody.accept()
             if self.custody.held:
                 raise OSError(0, self.custody.held)
             self._watch()
-            return f"mirror {self.config.name}: the source is accepted as it is now"
+            return f"mirror {self.config.name}: the source is accepted as it is now", True
         count = sum(target.release() for target in self.targets)
         if not count:
-            return f"mirror {self.config.name}: nothing was held"
-        return f"mirror {self.config.name}: {count} held deletions released"
+            return f"mirror {self.config.name}: nothing was held", False
+        return f"mirror {self.config.name}: {count} held deletions released", True
 
-    def resync(self, path: Optional[bytes]) -> str:
+    def resync(self, path: Optional[bytes]) -> tuple[str, bool]:
         now = time.monotonic()
         for target in self.targets:
             if path:
@@ -229,12 +232,13 @@ class MirrorSync:
             else:
                 target.reconcile.want_all(now)
             target.kick()
-        return f"mirror {self.config.name}: reconcile of {os.fsdecode(path) if path else 'everything'} asked for"
+        return f"mirror {self.config.name}: reconcile of {os.fsdecode(path) if path else 'everything'} asked for", True
 
-    def pause(self, paused: bool) -> str:
+    def pause(self, paused: bool) -> tuple[str, bool]:
+        changed = any(target.standing.paused != paused for target in self.targets)
         for target in self.targets:
             target.pause(paused)
-        return f"mirror {self.config.name}: {'paused' if paused else 'resumed'}"
+        return f"mirror {self.config.name}: {'paused' if paused else 'resumed'}", changed
 
     # ------------------------------------------------------------------ from the source to the intake
 

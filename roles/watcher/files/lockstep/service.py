@@ -206,10 +206,12 @@ class Service:
             return {"ok": False, "error": f"no mirror {name!r}; there are: {', '.join(self.mirrors) or 'none'}"}
         try:
             if order == "resync":
-                return {"ok": True, "message": mirror.resync(_path(request.get("path")))}
-            if order == "release":
-                return {"ok": True, "message": mirror.release()}
-            return {"ok": True, "message": mirror.pause(order == "pause")}
+                message, changed = mirror.resync(_path(request.get("path")))
+            elif order == "release":
+                message, changed = mirror.release()
+            else:
+                message, changed = mirror.pause(order == "pause")
+            return {"ok": True, "message": message, "changed": changed}
         except (OSError, ValueError) as err:
             return {"ok": False, "error": f"mirror {name}: {getattr(err, 'strerror', None) or err}"}
 
