@@ -26,13 +26,21 @@ class NotRunning(StatusError):
 
 
 def from_socket(path: str) -> dict[str, Any]:
-    """Ask through the socket: one JSON object per line, there and back. Raises StatusError."""
+    """Ask through the socket. Raises StatusError."""
+    answer = order(path, {"command": "status"})
+    if not isinstance(answer.get("status"), dict):
+        raise StatusError(f"{path}: the watcher answers: no status")
+    return _document(path, answer["status"])
+
+
+def order(path: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Have something done through the socket: one JSON object per line, there and back. Raises StatusError."""
     deadline = time.monotonic() + ANSWER_SECONDS
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(ANSWER_SECONDS)
             connection.connect(path)
-            connection.sendall(b'{"command": "status"}\n')
+            connection.sendall(json.dumps(request).encode("ascii") + b"\n")
             line = _line(connection, deadline)
     except FileNotFoundError as error:
         raise NotRunning(f"{path}: no such socket; the watcher does not run here, or uses another one") from error
@@ -45,9 +53,9 @@ def from_socket(path: str) -> dict[str, Any]:
     except OSError as error:
         raise StatusError(f"{path}: {error}") from error
     answer = _object(path, line)
-    if answer.get("ok") is not True or not isinstance(answer.get("status"), dict):
-        raise StatusError(f"{path}: the watcher answers: {answer.get('error', 'no status')}")
-    return _document(path, answer["status"])
+    if answer.get("ok") is not True:
+        raise StatusError(f"{path}: the watcher answers: {printable(answer.get('error', 'no status'))}")
+    return answer
 
 
 def from_url(url: str) -> dict[str, Any]:
@@ -90,16 +98,16 @@ def _object(where: str, text: bytes) -> dict[str, Any]:
 def _document(where: str, status: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(status.get("mirrors"), list):
         raise StatusError(f"{where}: the answer names no mirrors; is it the watcher that answers?")
-    printable: dict[str, Any] = _printable(status)
-    return printable
+    document: dict[str, Any] = printable(status)
+    return document
 
 
-def _printable(value: Any) -> Any:
+def printable(value: Any) -> Any:
     """Names that are not UTF-8 travel as lone surrogates, which Ansible cannot print: shown as \\xNN."""
     if isinstance(value, str):
         return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if isinstance(value, list):
-        return [_printable(item) for item in value]
+        return [printable(item) for item in value]
     if isinstance(value, dict):
-        return {_printable(key): _printable(item) for key, item in value.items()}
+        return {printable(key): printable(item) for key, item in value.items()}
     return value
