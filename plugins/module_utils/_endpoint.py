@@ -28,7 +28,7 @@ class Endpoint:
 
     C(source) is what rsync is told, with a slash at the end: the module's root. C(path) is the place below it, as bytes
     for names ("" or with a slash at the end): told as part of the source, rsync 3.5.0's daemon without chroot takes
-    every name given by list for vanished (exit 24).
+    every name given by list for vanished (exit 24). C(options) are the operator's own for transfers to it.
     """
 
     url: str
@@ -37,6 +37,7 @@ class Endpoint:
     path: bytes
     daemon: bool
     password_file: Optional[str]
+    options: tuple[str, ...] = ()
 
 
 def password_in(url: str) -> Optional[str]:

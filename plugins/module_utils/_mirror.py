@@ -1,13 +1,13 @@
 # Copyright (c) 2026, The lockstep.realtime authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a verification needs to know of a mirror: from the watcher's configuration, or as given."""
+"""What a verification or an audit needs to know of a mirror: from the watcher's configuration, or as given."""
 
 from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from ansible.module_utils.basic import missing_required_lib
@@ -20,9 +20,13 @@ except ImportError:
 else:
     HAS_YAML = True
 
+# where the watcher has these when its configuration does not say
+STATE_DIR = "/var/lib/lockstep"
+SOCKET = "/run/lockstep/status.sock"
+
 
 class MirrorError(Exception):
-    """A mirror that cannot be verified; the text names it, the reason and the mend."""
+    """A mirror that cannot be worked with; the text names it, the reason and the mend."""
 
 
 class NotDeployed(MirrorError):
@@ -30,14 +34,34 @@ class NotDeployed(MirrorError):
 
 
 @dataclass(frozen=True)
+class MaxDelete:
+    """As many deletions may go unasked as the greater of both; the defaults are the watcher's."""
+
+    percent: float = 25.0
+    at_least: int = 1000
+
+    def limit(self, entries: int) -> int:
+        """Of so many entries on the target."""
+        return max(self.at_least, int(entries * self.percent / 100))
+
+
+@dataclass(frozen=True)
 class Mirror:
-    """One source and its targets. C(deletes) is false for a mirror that never deletes on its targets."""
+    """One source and its targets. C(deletes) is false for a mirror that never deletes on its targets.
+
+    C(exclude) has rsync's patterns; of C(max_delete) only percent and at_least. C(state_dir) and C(socket) are the
+    watcher's, None for a mirror that was given.
+    """
 
     name: str
     source: str
     targets: tuple[_endpoint.Endpoint, ...]
     deletes: bool = True
     rsync: Optional[str] = None
+    exclude: tuple[str, ...] = ()
+    max_delete: MaxDelete = MaxDelete()
+    state_dir: Optional[str] = None
+    socket: Optional[str] = None
 
 
 def nearest(name: str, known: list[str]) -> str:
@@ -65,9 +89,27 @@ def configured(path: str, name: str) -> Mirror:
         raise MirrorError(f"mirror {name}: {path} gives it no source or no targets; lockstep check {path} tells more")
     if not all(isinstance(target, dict) and isinstance(target.get("url"), str) for target in targets):
         raise MirrorError(f"mirror {name}: {path} has a target without a url; lockstep check {path} tells more")
-    deletes = entry.get("delete", True) is not False
-    endpoints = tuple(_target(target) for target in targets)
-    return _checked(Mirror(name, entry["source"], endpoints, deletes, document.get("rsync")))
+    status = document.get("status") or {}
+    return _checked(
+        Mirror(
+            name,
+            entry["source"],
+            tuple(_target(target) for target in targets),
+            entry.get("delete", True) is not False,
+            document.get("rsync"),
+            tuple(map(str, entry.get("exclude") or ())),
+            limits(entry.get("max_delete")),
+            document.get("state_dir") or STATE_DIR,
+            status.get("socket") or SOCKET,
+        )
+    )
+
+
+def limits(given_limits: Optional[dict[str, Any]]) -> MaxDelete:
+    """max_delete of a configuration or of a task, with the watcher's defaults for what it does not say."""
+    said = {key: value for key, value in (given_limits or {}).items() if value is not None}
+    default = MaxDelete()
+    return MaxDelete(float(said.get("percent", default.percent)), int(said.get("at_least", default.at_least)))
 
 
 def _load(path: str) -> dict[str, Any]:
@@ -95,7 +137,7 @@ def _load(path: str) -> dict[str, Any]:
 def _target(target: dict[str, Any]) -> _endpoint.Endpoint:
     endpoint = _endpoint.parse(target["url"], target.get("password_file"))
     _endpoint.check_password_file(endpoint)
-    return endpoint
+    return replace(endpoint, options=tuple(map(str, target.get("rsync_options") or ())))
 
 
 def _checked(mirror: Mirror) -> Mirror:
@@ -103,7 +145,7 @@ def _checked(mirror: Mirror) -> Mirror:
     if not os.path.isabs(mirror.source):
         raise MirrorError(f"{start}: is not an absolute path")
     if not os.path.exists(mirror.source):
-        raise MirrorError(f"{start}: does not exist on this host; sync_verify runs on the NFS host")
+        raise MirrorError(f"{start}: does not exist on this host; this is for the NFS host")
     if not os.path.isdir(mirror.source):
         raise MirrorError(f"{start}: is not a directory")
     for endpoint in mirror.targets:
