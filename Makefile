@@ -56,7 +56,7 @@ types: venv ## the watcher's package, strictly typed
 	$(BIN)/mypy --strict roles/watcher/files/lockstep
 
 test-unit: venv $(HERE) ## the package and the plugins, without a host
-	@tests/install-needs rsync
+	@tests/install-needs rsync bindfs
 	$(BIN)/pytest tests/unit
 
 test-system: venv ## the watcher against a real rsync daemon on this machine

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Optional, TypeVar
 
 from ansible_collections.lockstep.realtime.plugins.module_utils import _rsync, _steps
+from ansible_collections.lockstep.realtime.plugins.module_utils._client import Client
 from ansible_collections.lockstep.realtime.plugins.module_utils._expect import Want
 from ansible_collections.lockstep.realtime.plugins.module_utils._mirror import Mirror
 from ansible_collections.lockstep.realtime.plugins.module_utils._reader import Reader, Reading
@@ -72,16 +74,24 @@ class Verification:
     """One run over all targets of a mirror. Use run() once; afterwards C(records) is complete."""
 
     def __init__(
-        self, mirror: Mirror, program: str, steps: list[str], timeout: float, max_lag: Optional[float], workspace: str
+        self,
+        mirror: Mirror,
+        program: str,
+        steps: list[str],
+        timeout: float,
+        max_lag: Optional[float],
+        workspace: str,
+        client: Optional[Client] = None,
     ) -> None:
         self.mirror = mirror
         self._program = program
+        self._place = f"the source {mirror.source}" if client is None else f"the client's mount {client.mount}"
         self._timeout = timeout
         self._max_lag = max_lag
         self._workspace = workspace
         self.plan = _steps.plan(steps, mirror.deletes)
         self.records = [TargetRecord(target.name, target.url) for target in mirror.targets]
-        self._state = _steps.State(Scene(mirror.source), deletes=mirror.deletes)
+        self._state = _steps.State(Scene(mirror.source, client), deletes=mirror.deletes)
         self._pool = ThreadPoolExecutor(max_workers=len(self.records))
         self._readers = []
         for number, target in enumerate(mirror.targets):
@@ -131,10 +141,11 @@ class Verification:
         try:
             readings = self._change(step, active) if active else {}
         except OSError as error:
-            reason = f"the source {self.mirror.source} refused it: {error.strerror}"
+            reason = f"{self._place} refused it: {error.strerror}"
             if step is _steps.FOLDER:
                 raise VerifyError(
-                    f"mirror {self.mirror.name}: {reason}; the user of this task must be able to write there"
+                    f"mirror {self.mirror.name}: {reason}; the user of this task, or client.user, must be able to "
+                    "write there"
                 ) from error
             readings = {number: Reading(reason) for number in active}
         for number, record in enumerate(self.records):
@@ -158,18 +169,23 @@ class Verification:
         self._each(active, lambda reader: reader.prepare())
         if step.prepare is not None:
             for _attempt in range(TRIES):
-                first = step.prepare(self._state)
-                began = time.perf_counter()
+                first, began = self._make(step, step.prepare)
                 until = began + _steps.rewrite_time_left()
                 self._each(active, lambda reader: reader.find(first, began, until))  # noqa: B023 done within this turn
                 self._each(active, lambda reader: reader.prepare(_steps.rewrite_time_left()))
-                wants, since = step.change(self._state), time.perf_counter()
+                wants, since = self._make(step, step.change)
                 if self._state.same_second:
                     break
         else:
-            wants, since = step.change(self._state), time.perf_counter()
+            wants, since = self._make(step, step.change)
         readings = self._each(active, lambda reader: reader.find(wants, since, since + self._timeout))
         return {number: self._waited(reading) for number, reading in zip(active, readings)}
+
+    def _make(self, step: _steps.Step, change: Callable[[_steps.State], _steps.Wants]) -> tuple[_steps.Wants, float]:
+        """Have a change made by whoever is to make it; what must arrive, and when it was complete."""
+        # the folder is made in the source itself, whoever the client is
+        with contextlib.nullcontext() if step is _steps.FOLDER else self._state.scene.acting():
+            return change(self._state), time.perf_counter()
 
     def _waited(self, reading: Reading) -> Reading:
         return reading if reading.reason is None else Reading(f"{reading.reason}, {self._timeout:g} s after the change")
@@ -180,7 +196,8 @@ class Verification:
         try:
             made = scene.end()
         except OSError as error:
-            reason = f"{os.fsdecode(scene.path(scene.folder))} is left in the source: {error.strerror}"
+            left = os.path.join(self.mirror.source, os.fsdecode(scene.folder))
+            reason = f"{left} is left in the source: {error.strerror}"
             for record in self.records:
                 record.cleanup = {"ok": False, "by": None, "reason": reason}
             return

@@ -13,7 +13,7 @@ author:
   - The lockstep.realtime authors (@lockstep-realtime)
 description:
   - Runs on the NFS host. Makes one change of each kind in a reserved folder of a mirror's source, C(.lockstep/verify/),
-    and reads each back from every target, through the target's rsync daemon.
+    there or as an NFS client (O(client)), and reads each back from every target, through the target's rsync daemon.
   - Uses rsync itself and nothing of the watcher, neither its code nor its word.
   - The lag of a step is the time from the completion of the change in the source to the begin of the first read that
     found it. A read begins when its names are given to an rsync that already stands connected and logged in, and
@@ -76,6 +76,26 @@ options:
           - The file with the daemon's password. Others must not have access to it, and root's rsync wants it to be
             root's.
         type: path
+  client:
+    description:
+      - Makes the changes as a client of the NFS host does, such as a web server, in its mount of the source.
+      - RV(targets[].steps[].lag_ms) begins when the client's change is complete. NFSv3 has no close, so that what is
+        written there is sent after the mirror's C(quiet).
+    type: dict
+    version_added: 0.2.0
+    suboptions:
+      mount:
+        description:
+          - Where the source is mounted, on this host, over NFS or by whatever else is not the source's own file system.
+            Its root must be the source's.
+        type: path
+        required: true
+      user:
+        description:
+          - Who makes the changes there, by a name that this host knows, such as V(www-data). The task must be root's.
+            The server takes a client's root for nobody, as a rule.
+          - Default is the task's user.
+        type: str
   steps:
     description:
       - The kinds of change to make. They are made in the order of the choices.
@@ -121,6 +141,13 @@ EXAMPLES = r"""
     mirror: data
     max_lag: 50
     timeout: 10
+
+- name: What the web server writes arrives on the backup
+  lockstep.realtime.sync_verify:
+    mirror: data
+    client:
+      mount: /mnt/web
+      user: www-data
 
 - name: A mirror that this collection did not set up
   lockstep.realtime.sync_verify:
@@ -216,6 +243,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lockstep.realtime.plugins.module_utils import (
+    _client,
     _endpoint,
     _mirror,
     _rsync,
@@ -235,9 +263,12 @@ def verify(params: dict[str, Any], workspace: str, check_mode: bool) -> dict[str
         raise _verify.VerifyError("timeout and max_lag must be greater than 0")
     program = params["rsync"] or mirror.rsync or "rsync"
     _rsync.check_version(program)
+    client = None
+    if params["client"] is not None:
+        client = _client.checked(mirror.source, params["client"]["mount"], params["client"]["user"])
     _verify.log_in(mirror, program, workspace)
     verification = _verify.Verification(
-        mirror, program, params["steps"], params["timeout"], params["max_lag"], workspace
+        mirror, program, params["steps"], params["timeout"], params["max_lag"], workspace, client
     )
     if check_mode:
         verification.dry_run("check mode")
@@ -262,7 +293,13 @@ def run(module: AnsibleModule) -> None:
             module.fail_json(msg=str(error))
         module.warn(f"nothing to verify yet: {error}")
         module.exit_json(changed=False, ok=False, mirror=module.params["mirror"], targets=[], table=[])
-    except (_endpoint.EndpointError, _mirror.MirrorError, _rsync.RsyncError, _verify.VerifyError) as error:
+    except (
+        _client.ClientError,
+        _endpoint.EndpointError,
+        _mirror.MirrorError,
+        _rsync.RsyncError,
+        _verify.VerifyError,
+    ) as error:
         module.fail_json(msg=str(error))
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
@@ -287,6 +324,10 @@ def main() -> None:
                         "url": {"type": "str", "required": True},
                         "password_file": {"type": "path", "no_log": False},
                     },
+                },
+                "client": {
+                    "type": "dict",
+                    "options": {"mount": {"type": "path", "required": True}, "user": {"type": "str"}},
                 },
                 "steps": {
                     "type": "list",

@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pwd
+import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -333,3 +338,64 @@ class TestBadInput:
 
     def test_times_that_are_none(self, daemons, verify):
         assert "must be greater than 0" in verify(daemons(), timeout=0).msg
+
+
+@pytest.fixture
+def mounted(source):
+    """The source as a client of it sees it, through a file system of another program."""
+    mount = Path(tempfile.mkdtemp(prefix="mount-"))
+    mount.chmod(0o755)  # pytest's own folders let nobody else through
+    others = [] if os.geteuid() == 0 else ["--no-allow-other"]
+    subprocess.run(["bindfs", *others, str(source), str(mount)], check=True)
+    yield mount
+    subprocess.run(["fusermount", "-u", str(mount)], check=True)
+    mount.rmdir()
+
+
+def test_what_a_client_writes_in_its_mount_arrives_on_the_backup(daemons, syncers, verify, source, mounted):
+    daemon = daemons()
+    syncers(daemon)
+    answer = verify(daemon, client={"mount": str(mounted)})
+    assert not answer.failed, answer.output
+    assert answer.data["ok"]
+    assert list(steps(answer)) == ["folder", *STEPS]
+    assert answer.data["targets"][0]["cleanup"] == {"ok": True, "by": "mirror", "reason": None}
+    assert left(source, daemon.data, mounted) == []
+
+
+def test_a_client_acts_as_its_user(module_command, daemons, source, mounted):
+    """Nothing is synced, so that what was made stays until the time is over."""
+    daemon = daemons()
+    me = os.geteuid()
+    user = pwd.getpwnam("nobody") if me == 0 else pwd.getpwuid(me)  # only root can act as another
+    options = {
+        "source": str(source),
+        "targets": [{"url": daemon.url, "password_file": str(daemon.password_file)}],
+        "client": {"mount": str(mounted), "user": user.pw_name},
+        "timeout": 3,
+    }
+    process = module_command("sync_verify", options)
+    wait_for(lambda: list(source.rglob("marker")))
+    (marker,) = source.rglob("marker")
+    assert marker.stat().st_uid == marker.parent.stat().st_uid == user.pw_uid
+    assert marker.parent.parent.stat().st_uid == me
+    assert json.loads(process.communicate()[0])["msg"].startswith(f"mirror {source}: step folder on ")
+    assert left(source, mounted) == []
+
+
+@pytest.mark.parametrize(
+    ("client", "complaint"),
+    [
+        ({"mount": "/nowhere"}, "client: mount /nowhere: No such file or directory; mount the source there"),
+        ({"mount": "{source}"}, "lies on the file system of the source itself and not on a client's mount of it"),
+        ({"mount": "/proc"}, "client: mount /proc: does not show what is in {source}; name the mount of this source"),
+        ({"mount": "/proc", "user": "nosuchuser"}, "client: user nosuchuser: there is no such user on this host"),
+    ],
+)
+def test_what_is_no_clients_mount_of_the_source_is_refused(daemons, verify, source, client, complaint):
+    daemon = daemons()
+    client = {key: value.format(source=source) for key, value in client.items()}
+    answer = verify(daemon, client=client)
+    assert answer.failed
+    assert complaint.format(source=source) in answer.msg
+    assert not (source / ".lockstep").exists()
