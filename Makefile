@@ -14,10 +14,10 @@ HERE := $(COLLECTIONS)/ansible_collections/lockstep/realtime
 export ANSIBLE_COLLECTIONS_PATH := $(COLLECTIONS)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help venv demo demo-down bench bench-core test test-quick test-unit test-system test-churn test-sanity test-e2e soak fuzz lint types build clean
+.PHONY: help venv demo demo-down bench bench-core test test-quick test-unit test-system test-churn test-sanity test-e2e test-faults test-faults-short soak fuzz lint types build clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(VENV)/.stamp ## the tools, in .venv
 
@@ -42,7 +42,7 @@ demo-down: venv $(HERE) ## leaves nothing of the demo behind
 	PYTHONDONTWRITEBYTECODE=1 $(BIN)/ansible-playbook -i inventories/demo playbooks/demo.yml -e demo_dir='$(DEMO_DIR)' -e lockstep_state=absent
 	rm -rf -- '$(DEMO_DIR)'
 
-test: lint types test-sanity test-unit test-system test-e2e ## everything; as root it boots the lab's hosts
+test: lint types test-sanity test-unit test-system test-e2e test-faults-short ## everything; as root it boots the lab's hosts
 
 test-quick: lint types test-unit ## what needs no hosts, in minutes
 
@@ -90,6 +90,16 @@ test-e2e: venv $(HERE) ## the demo, and as root the playbooks on the lab's hosts
 	@if [ "$$(id -u)" = 0 ]; then tests/install-needs; else \
 	  echo 'make: the lab needs root, and this is user '"$$(id -un)"': only the demo is tested' >&2; tests/install-needs rsync; fi
 	$(BIN)/pytest tests/e2e
+
+test-faults: venv $(HERE) ## as root, every fault on the lab's hosts; writes docs/reliability.md
+	@tests/install-needs
+	rm -rf build/faults
+	$(BIN)/pytest tests/faults
+	$(BIN)/python tests/faults/report.py build/faults docs/reliability.md
+
+test-faults-short: venv $(HERE) ## the quicker ones of them
+	@if [ "$$(id -u)" = 0 ]; then tests/install-needs && $(BIN)/pytest -m short tests/faults; else \
+	  echo 'make: the lab needs root, and this is user '"$$(id -un)"': no fault is tested' >&2; fi
 
 # Few and small figures are not for the documentation, unless somebody asks for it: make bench QUICK=1 DOCS=docs
 QUICK ?=

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tools")]
+sys.path[:0] = [str(Path(__file__).parent), *(str(Path(__file__).parents[1] / room) for room in ("hosts", "tools"))]
 
-from machines import BACKUP, HOSTS, NFS, Machines  # noqa: E402 (found by the line above)
+from fleet import BACKUP, HOSTS, NFS  # noqa: E402 (found by the line above)
+from machines import Machines  # noqa: E402
 from playing import Played, Player  # noqa: E402
 from polling import wait_for  # noqa: E402
 from trees import differences  # noqa: E402
@@ -66,7 +67,7 @@ def lab() -> Iterator[Scene]:
     """Hosts that are up, with something in the sources, and nothing of this collection."""
     folder = Path(tempfile.mkdtemp(prefix="lockstep-e2e-", dir="/var/tmp"))
     alphabet = string.ascii_letters + string.digits
-    machines = Machines(folder)
+    machines = Machines(folder, HOSTS, f"e2e{os.getpid()}")
     try:
         scene = Scene(machines, Player(machines, "".join(secrets.choice(alphabet) for _ in range(24))))
         scene.player.write("mirrors", {"lockstep_mirrors": [DATA, HOME]})

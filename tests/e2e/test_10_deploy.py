@@ -6,7 +6,7 @@ import os
 import time
 
 from conftest import Checked, Scene
-from machines import HOSTS, NFS
+from fleet import HOSTS, NFS
 from playing import Played
 from polling import wait_for
 from trees import differences

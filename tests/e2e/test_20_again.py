@@ -6,7 +6,7 @@ import json
 
 import pytest
 from conftest import Scene
-from machines import BACKUP, HOSTS, NFS
+from fleet import BACKUP, HOSTS, NFS
 from peeking import Peeking
 from playing import Played
 from polling import wait_for

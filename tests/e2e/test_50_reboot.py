@@ -7,7 +7,8 @@ import time
 
 import pytest
 from conftest import Scene
-from machines import HOSTS, INOTIFY, NFS
+from fleet import HOSTS, NFS
+from machines import INOTIFY
 
 
 @pytest.fixture(scope="module")

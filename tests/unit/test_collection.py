@@ -21,6 +21,8 @@ NOT_SHIPPED = (
     *(
         "tests/bench/",
         "tests/e2e/",
+        "tests/faults/",
+        "tests/hosts/",
         "tests/install-needs",
         "tests/lab/",
         "tests/sanity/run",

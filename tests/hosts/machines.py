@@ -9,7 +9,7 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,6 @@ from polling import wait_for
 
 LAB = Path(__file__).parents[1] / "lab/lab.py"
 INOTIFY = Path("/proc/sys/fs/inotify")
-# Each release in each role, and with mirrors of all hosts to all hosts each pair of them.
-HOSTS = {
-    "nfs01": "172.16.1.31:nfs:bookworm",
-    "nfs02": "172.16.1.32:nfs:trixie",
-    "backup01": "172.16.1.41:backup:trixie",
-    "backup02": "172.16.1.42:backup:bookworm",
-}
-NFS = [name for name, rest in HOSTS.items() if ":nfs:" in rest]
-BACKUP = [name for name, rest in HOSTS.items() if ":backup:" in rest]
 # What a host writes by itself, and what asking leaves behind.
 RESTLESS = ("var/cache", "var/log", "var/tmp", "var/lib/systemd")
 
@@ -33,14 +24,21 @@ RESTLESS = ("var/cache", "var/log", "var/tmp", "var/lib/systemd")
 class Machines:
     """Hosts of a lab of its own in `folder`, which is also the folder of its inventory."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, hosts: Mapping[str, str], name: str) -> None:
+        """`hosts`: by name, ADDRESS:GROUP:RELEASE as the lab has it; `name`: the lab's own."""
         self.folder = folder
+        self.name = name
+        self.hosts = dict(hosts)
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("LAB_") or key == "LAB_CACHE"},
-            "LAB_NAME": f"e2e{os.getpid()}",
+            "LAB_NAME": name,
             "LAB_DIR": str(folder),
-            "LAB_HOSTS": " ".join(f"{name}={rest}" for name, rest in HOSTS.items()),
+            "LAB_HOSTS": " ".join(f"{host}={rest}" for host, rest in hosts.items()),
         }
+
+    def of_group(self, group: str) -> list[str]:
+        """The hosts of a group of the inventory."""
+        return [host for host, rest in self.hosts.items() if rest.split(":")[1] == group]
 
     def command(self, *words: str) -> list[str]:
         """argv of a command of the lab, to be run with `environment`."""
@@ -95,8 +93,8 @@ class Machines:
     def services(self) -> dict[str, str]:
         """On each host, which process serves since which start; equal only where nothing was started or stopped."""
         ask = "systemctl show -p Id,MainPID,NRestarts,InvocationID,ActiveState,UnitFileState"
-        found = self.on_each(NFS, f"{ask} lockstep.service")
-        return {**found, **self.on_each(BACKUP, f"{ask} rsync.service")}
+        found = self.on_each(self.of_group("nfs"), f"{ask} lockstep.service")
+        return {**found, **self.on_each(self.of_group("backup"), f"{ask} rsync.service")}
 
     def watcher(self, host: str) -> int:
         """The watcher's process, as its host numbers it."""

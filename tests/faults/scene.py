@@ -1,0 +1,152 @@
+"""The lab of the fault suite: its hosts, its mirrors, and where each tree is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from machines import Machines
+from polling import wait_for
+from trees import differences
+
+HOSTS = {
+    "nfs01": "172.16.1.31:nfs:bookworm",
+    "backup01": "172.16.1.41:backup:trixie",
+    "backup02": "172.16.1.42:backup:bookworm",
+}
+SOURCE_HOST = "nfs01"
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One target of one mirror: where it is, and what the watcher calls it."""
+
+    mirror: str
+    source: str
+    host: str
+    path: str
+
+    @property
+    def target(self) -> str:
+        """The target's name in the status and in the log."""
+        return f"{HOSTS[self.host].split(':')[0]}/{self.mirror}"
+
+
+# What befalls backup01 concerns `data` there and nothing else: `data` on backup02 and `home` go on and show it.
+# `small` has little in it, so that a test can put its module on a disk of its own.
+DATA = Copy("data", "/srv/data", "backup01", "/srv/backup/data")
+DATA_02 = Copy("data", "/srv/data", "backup02", "/srv/backup/data")
+HOME = Copy("home", "/srv/home", "backup02", "/srv/backup/home")
+SMALL = Copy("small", "/srv/small", "backup01", "/srv/backup/small")
+COPIES = (DATA, DATA_02, HOME, SMALL)
+SOURCES = {copy.mirror: copy.source for copy in COPIES}
+
+
+def mirrors() -> list[dict[str, object]]:
+    """`lockstep_mirrors` for these copies."""
+    found: dict[str, dict[str, Any]] = {}
+    for copy in COPIES:
+        entry = {"name": copy.mirror, "source": copy.source, "path": copy.path, "hosts": [SOURCE_HOST], "targets": []}
+        found.setdefault(copy.mirror, entry)["targets"].append(copy.host)
+    return list(found.values())
+
+
+@dataclass
+class Scene:
+    """The hosts, and the trees that are to be equal."""
+
+    machines: Machines
+
+    def run(self, host: str, script: str, check: bool = True) -> str:
+        """Output of a shell script that root runs on a host."""
+        return self.machines.run(host, script, check=check)
+
+    def lab(self, *words: str) -> str:
+        """Output of a command of the lab: cut, heal, loss, rate, off, on, reboot, and so on."""
+        return self.machines.lab(*words)
+
+    def tree(self, host: str, path: str) -> Path:
+        """A directory of a host that is up, as the host itself sees it, with what is mounted there."""
+        return Path(f"/proc/{self.leader(host)}/root{path}")
+
+    def leader(self, host: str) -> int:
+        """The host's PID 1, as this machine numbers it."""
+        lines = [line.split() for line in self.lab("status").splitlines()]
+        found = next(line[-1].partition("=")[2] for line in lines if line[0] == host)
+        assert found != "-", f"{host} is not up"
+        return int(found)
+
+    def source(self, mirror: str) -> Path:
+        return self.tree(SOURCE_HOST, SOURCES[mirror])
+
+    def unequal(self, copies: tuple[Copy, ...] = COPIES) -> list[str]:
+        """What differs between the sources and these copies, owners included."""
+        found = []
+        for copy in copies:
+            try:
+                found += differences(
+                    self.source(copy.mirror), self.tree(copy.host, copy.path), owners=True, fake_super=True
+                )
+            except (FileNotFoundError, NotADirectoryError) as error:
+                found.append(f"{error} while being compared")  # it moved under our eyes
+        return found
+
+    def become_equal(self, seconds: float = 150, copies: tuple[Copy, ...] = COPIES) -> None:
+        """All these trees become equal, whatever the watcher says of itself."""
+        wait_for(
+            lambda: not self.unequal(copies),
+            seconds,
+            lambda: "equal trees, but\n" + "\n".join([*self.unequal(copies)[:20], json.dumps(self.status(), indent=1)]),
+        )
+
+    # ------------------------------------------------------------------ the watcher's own word
+
+    def status(self) -> dict[str, Any]:
+        """`lockstep status --json`; empty while it does not answer."""
+        return self.machines.status(SOURCE_HOST)
+
+    def both(self, copy: Copy) -> list[dict[str, Any]]:
+        """The target as `lockstep status --json` and as /status.json tell it; fewer while one does not answer."""
+        ask = (
+            "lockstep status --json; echo; echo =; "
+            "python3 -c 'import urllib.request as r; "
+            'print(r.urlopen("http://127.0.0.1:8008/status.json", timeout=5).read().decode())\' 2>&1'
+        )
+        found = []
+        for said in self.run(SOURCE_HOST, ask, check=False).split("\n=\n"):
+            if said.lstrip().startswith("{"):
+                found.append(_target(json.loads(said), copy))
+        return found
+
+    def target(self, copy: Copy) -> dict[str, Any]:
+        """The target's part of the status; empty while the watcher does not answer."""
+        status = self.status()
+        return _target(status, copy) if status else {}
+
+    def wait_in_step(self, seconds: float = 60) -> None:
+        """Until the watcher says of every target that nothing is outstanding."""
+
+        def is_so() -> bool:
+            status = self.status()
+            return bool(status) and all(
+                target["state"] == "live" and not (target["lag"] or target["pending"] or target["in_flight"])
+                for mirror in status["mirrors"]
+                for target in mirror["targets"]
+            )
+
+        wait_for(is_so, seconds, lambda: f"all in step, but: {json.dumps(self.status(), indent=1)}")
+
+    def left_over(self) -> list[str]:
+        """rsync processes on the NFS host that are no child of the running watcher, a line each."""
+        watcher = self.machines.watcher(SOURCE_HOST)
+        lines = self.run(SOURCE_HOST, "ps -eo pid=,ppid=,unit=,etimes=,args=").splitlines()
+        rsync = [line for line in lines if line.split()[4].endswith("rsync")]
+        return [line for line in rsync if int(line.split()[1]) != watcher or line.split()[2] != "lockstep.service"]
+
+
+def _target(status: dict[str, Any], copy: Copy) -> dict[str, Any]:
+    mirror = next((mirror for mirror in status["mirrors"] if mirror["name"] == copy.mirror), None)
+    targets = mirror["targets"] if mirror else []
+    return next((target for target in targets if target["name"] == copy.target), {})
