@@ -511,8 +511,7 @@ class TargetSync:
     def _failed(self, why: str) -> None:
         """The target as a whole cannot take anything now: back off, and try again with the first thing that waits."""
         self._carrier.target_failed()
-        if self.standing.fail(why, time.monotonic()):
-            self._log.warning("down: %s", why)
+        self.standing.fail(why, time.monotonic())
         if not self.live.paths and not self.backlog.paths:
             self.live.note(b"", ATTRIBUTES, time.monotonic())  # the lightest question whether it is back
         self._on_state()
