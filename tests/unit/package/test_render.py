@@ -83,7 +83,7 @@ def test_what_is_wrong_is_told_with_its_mend() -> None:
         failures=3,
         reconcile={"state": "sending", "known": 100, "done": 40},
         held={"deletions": 1500, "of": 2000, "command": "lockstep release data"},
-        problems=[{"path": f"f{n}", "reason": "Permission denied", "since": 1.0, "attempts": 1} for n in range(12)],
+        problems=[{"path": f"f{n}", "reason": "Permission denied", "next_try": 4668.0} for n in range(12)],
     )
     for shown in (render.text(troubled), render.html(troubled)):
         for words in (
@@ -92,7 +92,7 @@ def test_what_is_wrong_is_told_with_its_mend() -> None:
             "in 8 s",
             "sending, 40 of 100",
             "1,500 deletions of 2,000 names wait; if they are meant: lockstep release data",
-            "f9: Permission denied",
+            "f9: Permission denied, next try in 8 s",
             "and 2 more, in the JSON",
             "data: held",
         ):

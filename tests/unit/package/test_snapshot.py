@@ -104,7 +104,7 @@ def test_names_that_are_no_text_come_back_as_their_bytes() -> None:
 def test_times_are_told_by_the_wall_clock() -> None:
     target = a_target(oldest=lambda: time.monotonic() - 30.0)
     now = time.monotonic()
-    target.standing.confirmed([b"a"], {}, now - 20.0)
+    target.standing.confirmed([b"a"], {}, now - 20.0, now - 21.0)
     target.standing.refuse(b"p", "no", Change(CONTENT, 1.0), now - 10.0)
     target.standing.fail("x", now)
     found = through_json(a_service(target))["mirrors"][0]["targets"][0]
@@ -112,6 +112,7 @@ def test_times_are_told_by_the_wall_clock() -> None:
     assert found["last_confirmed"] == pytest.approx(time.time() - 20.0, abs=2.0)
     assert found["problems"][0]["since"] == pytest.approx(time.time() - 10.0, abs=2.0)
     assert found["problems"][0]["attempts"] == 1
+    assert found["problems"][0]["next_try"] == pytest.approx(found["problems"][0]["since"] + 1.0, abs=0.25)
     assert time.time() - 2.0 < found["next_try"] < time.time() + 3.0
     assert (found["batches"], found["names"], found["failures"]) == (1, 1, 2)
 

@@ -6,6 +6,7 @@ import pytest
 
 from lockstep.changes import CONTENT, GONE, Change
 from lockstep.standing import PARKED_LOOK, Standing
+from lockstep.transfer.command import Lane
 
 
 @pytest.fixture
@@ -17,9 +18,9 @@ def gone(*paths: bytes, since: float = 1.0) -> dict[bytes, Change]:
     return {path: Change(GONE, since) for path in paths}
 
 
-def test_a_failure_is_news_once_and_keeps_its_first_moment(standing: Standing) -> None:
-    assert standing.fail("refused", 10.0)
-    assert not standing.fail("refused", 11.0)
+def test_a_failure_keeps_its_first_moment(standing: Standing) -> None:
+    standing.fail("refused", 10.0)
+    standing.fail("refused", 11.0)
     assert (standing.down, standing.down_since, standing.failures) == ("refused", 10.0, 2)
 
 
@@ -42,20 +43,73 @@ def test_the_next_try_is_due_once_and_later_each_time(standing: Standing) -> Non
     assert 11.3 + 1.6 <= standing.next_try <= 11.3 + 2.4
 
 
-def test_an_answer_ends_being_down_and_the_next_failure_is_tried_again_soon(standing: Standing) -> None:
+def test_an_answer_ends_the_waiting_and_the_next_failure_is_tried_again_soon(standing: Standing) -> None:
     for at in range(5):
         standing.fail("refused", float(at))
         standing.next_try = None
-    standing.answered()
-    assert (standing.down, standing.next_try) == ("", None)
-    assert standing.fail("again", 100.0)
+    standing.answered(now=6.0, asked=5.0)
+    assert standing.next_try is None
+    standing.fail("again", 100.0)
     assert standing.next_try is not None
     assert standing.next_try <= 101.2
 
 
+def test_it_is_down_no_more_when_nothing_has_failed_for_a_second_after_an_answer(standing: Standing) -> None:
+    standing.fail("refused", 1.0)
+    standing.recover(100.0)
+    assert standing.down
+    standing.answered(now=101.0, asked=100.5)
+    standing.recover(101.5)
+    assert standing.down
+    standing.recover(102.0)
+    assert not standing.down
+
+
+def test_what_was_under_way_when_it_failed_does_not_say_that_it_is_back(standing: Standing) -> None:
+    standing.fail("refused", 10.0)
+    standing.answered(now=11.0, asked=9.0)
+    standing.recover(20.0)
+    assert standing.down
+    assert standing.waiting
+
+
+def test_a_target_that_takes_some_and_turns_others_away_stays_down_and_is_tried_soon(
+    standing: Standing,
+) -> None:
+    """As with too few connections: each try gets something through, and something is turned away."""
+    now = 10.0
+    standing.fail("max connections", now)
+    for round_ in range(200):
+        now += 2.5
+        assert standing.retry_due(now), "not tried again within 2.5 s"
+        answers = [lambda at=now: standing.answered(at + 0.02, at), lambda at=now: standing.fail("max", at + 0.01)]
+        for answer in answers if round_ % 2 else reversed(answers):
+            answer()
+        standing.recover(now + 0.5)
+        assert standing.down
+    assert standing.down_since == 10.0
+
+
+def test_a_full_disk_is_not_over_because_something_else_could_be_done(standing: Standing) -> None:
+    standing.fail("the target's disk is full", 10.0, Lane.CONTENT)
+    for lane in (Lane.REMOVE, Lane.REST, Lane.COUNT):
+        standing.answered(now=13.0, asked=12.0, lane=lane)
+    standing.recover(20.0)
+    assert standing.down
+    standing.answered(now=21.0, asked=20.5, lane=Lane.CONTENT)
+    standing.recover(22.0)
+    assert not standing.down
+
+
+def test_a_full_disk_is_over_when_nothing_is_left_to_be_written(standing: Standing) -> None:
+    standing.fail("the target's disk is full", 10.0, Lane.CONTENT)
+    standing.answered(now=13.0, asked=12.0)
+    standing.recover(14.0)
+    assert not standing.down
+
+
 def test_a_confirmed_batch_counts_what_was_not_refused(standing: Standing) -> None:
-    standing.fail("x", 1.0)
-    standing.confirmed([b"a", b"b", b"c"], {b"b": "no"}, 5.0)
+    standing.confirmed([b"a", b"b", b"c"], {b"b": "no"}, 5.0, 4.0)
     assert (standing.batches, standing.names, standing.last_confirmed, standing.down) == (1, 2, 5.0, "")
 
 
@@ -63,9 +117,9 @@ def test_a_refused_path_is_a_problem_until_it_is_confirmed(standing: Standing) -
     assert standing.is_new_problem(b"a")
     standing.refuse(b"a", "denied", Change(CONTENT, 1.0), 2.0)
     assert not standing.is_new_problem(b"a")
-    standing.confirmed([b"a", b"b"], {b"a": "denied"}, 3.0)
+    standing.confirmed([b"a", b"b"], {b"a": "denied"}, 3.0, 2.5)
     assert b"a" in standing.problems
-    standing.confirmed([b"a", b"b"], {}, 4.0)
+    standing.confirmed([b"a", b"b"], {}, 4.0, 3.5)
     assert not standing.problems
 
 

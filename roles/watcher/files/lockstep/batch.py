@@ -27,6 +27,7 @@ class Batch:
     covered: set[bytes] = field(default_factory=set)  # paths that another one in `items` stands for
     stale: set[bytes] = field(default_factory=set)  # directories whose times are to be sent again when it has ended
     size: int = 0
+    started: float = 0.0  # seconds, monotonic
     in_arguments: bool = False  # not on a list that a waiting process reads
     link: Optional[tuple[bytes, bytes]] = None  # the directory of what is listed, and where the target has its data
     reserved: set[bytes] = field(default_factory=set)  # names on the target that must stay as they are, with all below

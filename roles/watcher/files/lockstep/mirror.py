@@ -21,6 +21,7 @@ from lockstep.intake import Intake
 from lockstep.source import Reading
 from lockstep.source.spacing import Spacing
 from lockstep.source.watches import WatchTree
+from lockstep.sparing import Sparing
 from lockstep.status.condition import Condition, of_target
 from lockstep.target import TargetSync
 
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 SCAN_SLICE = 0.02  # seconds of walking between looks at everything else
 RESCUE = 60.0  # seconds between reconciles where directories are not watched
 SAVE = 5.0
+CALM = ("live", "reconciling", "starting", "paused")  # states that nobody has to be warned of
 
 
 class MirrorSync:
@@ -64,6 +66,8 @@ class MirrorSync:
         self._next_save = 0.0
         self._clock = time.time() - time.monotonic()
         self._conditions: dict[TargetSync, Condition] = {}
+        self._told: dict[TargetSync, str] = {}  # the state that the log has told last
+        self._sparing: dict[TargetSync, Sparing] = {}
         self._log = logging.LoggerAdapter(log, {"mirror": config.name})
 
     # ------------------------------------------------------------------ what targets ask (target.Source)
@@ -345,31 +349,29 @@ class MirrorSync:
         return last is not None and time.monotonic() - last < 2 * SAVE
 
     def _tell(self) -> None:
-        """One line in the log for each change of a target's state; that something is held outlives us."""
+        """One line in the log for each change of a target's state, as long as these are few; what is held outlives us."""
         held = [t.config.url for t in self.targets if t.standing.held or t.standing.was_held]
         if held != self.memory.held:
             self.memory.held = held
             self._save()
+        now = time.monotonic()
         for target in self.targets:
-            condition = of_target(self, target, time.monotonic())
+            condition = of_target(self, target, now)
             known = self._conditions.get(target)
-            if known is None or known.state != condition.state:
-                self._conditions[target] = condition
-                level = (
-                    logging.INFO
-                    if condition.state in ("live", "reconciling", "starting", "paused")
-                    else logging.WARNING
-                )
-                self._log.log(
-                    level,
-                    "%s: %s%s",
-                    target.config.name,
-                    condition.state,
-                    f": {condition.reason}" if condition.reason else "",
-                )
-            else:
+            changed = known is None or known.state != condition.state
+            if known is not None and not changed:
                 condition.since = known.since
-                self._conditions[target] = condition
+            self._conditions[target] = condition
+            if self._told.get(target) == condition.state:
+                continue
+            sparing = self._sparing.setdefault(target, Sparing())
+            if sparing.may(now):
+                self._told[target] = condition.state
+                level = logging.INFO if condition.state in CALM else logging.WARNING
+                reason = f": {condition.reason}" if condition.reason else ""
+                self._log.log(level, "%s: %s%s%s", target.config.name, condition.state, reason, sparing.untold())
+            elif changed:
+                sparing.keep_back()
 
     def condition(self, target: TargetSync) -> Condition:
         """The target's state as it was last told."""

@@ -344,7 +344,7 @@ class Reconcile:
             self._try_again()
         elif not self._incomplete:
             self._retry.reset()
-        target.standing.answered()
+        target.standing.answered(time.monotonic(), self._began, command.Lane.COUNT)
         whole = comparison.scope.whole
         if whole:
             self.totals = comparison.totals

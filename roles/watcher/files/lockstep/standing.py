@@ -5,6 +5,7 @@ Plain data, no clock: every method is told the time (seconds, monotonic).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -12,7 +13,9 @@ from typing import Callable, Optional
 
 from lockstep.backoff import Backoff
 from lockstep.changes import Change
+from lockstep.transfer.command import Lane
 
+STEADY = 1.0  # seconds without a failure, after which a target that takes something again is down no more
 PARKED_SOME = 2_000
 PARKED_LOOK = 5.0  # seconds between looks whether held deletions are none any more
 
@@ -36,6 +39,9 @@ class Standing:
         self.down_since = 0.0
         self.next_try: Optional[float] = None
         self._backoff = Backoff()
+        self._failed_at = self._tried = -math.inf
+        self._failed_lane: Optional[Lane] = None  # which alone can tell that it is over, as with a full disk
+        self._well_since: Optional[float] = None
         self.problems: dict[bytes, Problem] = {}
         self.parked: dict[bytes, Change] = {}
         self.held_count = 0
@@ -54,31 +60,50 @@ class Standing:
         """Down, and the next try is not due."""
         return self.next_try is not None
 
-    def fail(self, why: str, now: float) -> bool:
-        """It cannot take anything.  True when that is news."""
+    def fail(self, why: str, now: float, lane: Optional[Lane] = None) -> None:
+        """It cannot take anything.  `lane`: the one that it cannot take, where others say nothing about that."""
         self.failures += 1
-        news = not self.down
-        if news:
+        if not self.down:
             self.down_since = now
-        self.down = why
+        self.down, self._failed_at, self._failed_lane, self._well_since = why, now, lane, None
         if self.next_try is None:
             self.next_try = now + self._backoff.next()
-        return news
 
     def retry_due(self, now: float) -> bool:
         if self.next_try is None or now < self.next_try:
             return False
-        self.next_try = None
+        self.next_try, self._tried = None, now
         return True
 
-    def answered(self) -> None:
-        """It took something, or told something: it is there."""
-        self.down = ""
-        self.next_try = None
-        self._backoff.reset()
+    def answered(self, now: float, asked: float, lane: Optional[Lane] = None) -> None:
+        """It took or told something that it was asked for at `asked`; no `lane`: and nothing else is wanted of it.
 
-    def confirmed(self, paths: Sequence[bytes], refused: Mapping[bytes, str], now: float) -> None:
-        self.answered()
+        What was under way when it failed does not say that it is back.  But where some connections are let in and
+        others are turned away, as with too few of them, what gets through keeps the next try near.
+        """
+        if self.down and lane is not None and self._failed_lane not in (None, lane):
+            return
+        if asked >= self._tried:
+            self._backoff.reset()
+        if asked > self._failed_at:
+            self.next_try = None
+            if self._well_since is None:
+                self._well_since = now
+
+    def recover(self, now: float) -> None:
+        """To be called every second or so: down no more, if it has taken something and not failed since."""
+        if self.down and self._well_since is not None and now - self._well_since >= STEADY:
+            self.down = ""
+
+    def confirmed(
+        self,
+        paths: Sequence[bytes],
+        refused: Mapping[bytes, str],
+        now: float,
+        asked: float,
+        lane: Optional[Lane] = None,
+    ) -> None:
+        self.answered(now, asked, lane)
         self.batches += 1
         self.names += len(paths) - len(refused)
         self.last_confirmed = now

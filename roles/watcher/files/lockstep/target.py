@@ -37,9 +37,10 @@ from lockstep.plan import Plan, Planner
 from lockstep.reconcile import Reconcile
 from lockstep.remains import Remains
 from lockstep.renames import MANY, Renames
+from lockstep.sparing import Sparing
 from lockstep.standing import Standing
 from lockstep.transfer.command import Lane, patience
-from lockstep.transfer.outcome import IN_THE_WAY, Outcome, Result, made, reason
+from lockstep.transfer.outcome import IN_THE_WAY, Outcome, Result, is_unwritable, made, reason
 from lockstep.transfer.pool import CUT_OFF
 from lockstep.transfer.process import Ended, Process
 
@@ -109,6 +110,7 @@ class TargetSync:
         self._can_link = True  # until the target refuses it
         self._more_problems = Backoff(MORE_PROBLEMS, LONGEST)
         self._needed_for: Optional[set[bytes]] = None
+        self._refusals = Sparing()
         self._under_way: set[Batch] = set()
         self._on_state = on_state
         self._kicked: Optional[asyncio.Handle] = None
@@ -173,6 +175,7 @@ class TargetSync:
     def tick(self) -> None:
         """Once a second: what is due again, what has become stale, what the state is now."""
         now = time.monotonic()
+        self.standing.recover(now)
         if self.standing.retry_due(now):
             self.kick()
         for path, change in self.standing.problems_due(now, self._is_pending):
@@ -331,6 +334,7 @@ class TargetSync:
     def _launch(self, batch: Batch) -> None:
         if log.isEnabledFor(logging.DEBUG):
             self._log.debug("%s: %s", batch.lane.value, " ".join(map(repr, batch.listed)))
+        batch.started = time.monotonic()
         try:
             self._carrier.carry(batch, self._batch_ended)
         except OSError as err:
@@ -396,7 +400,7 @@ class TargetSync:
             self._remains.interrupted(batch)
             self._return(batch)
             if not self._stopped:
-                self._failed(outcome.reason)
+                self._failed(outcome.reason, batch.lane if is_unwritable(ended.stderr) else None)
             return
         self._confirm(batch, outcome)
 
@@ -424,7 +428,8 @@ class TargetSync:
         self._under_way.discard(batch)
         now = time.monotonic()
         if batch.items:
-            self.standing.confirmed([*batch.items, *batch.covered], outcome.refused, now)
+            lane = batch.lane if self.pending or self._under_way else None
+            self.standing.confirmed([*batch.items, *batch.covered], outcome.refused, now, batch.started, lane)
             self.reconcile.confirmed(chain(batch.items, batch.covered))
         if batch.lane is Lane.REMOVE:
             for path in batch.items if self.renames else ():
@@ -484,10 +489,11 @@ class TargetSync:
                 self.live.note(path, change.flags | DIRECTORY_GONE, change.since)
                 del outcome.refused[path]
         new = [path for path in outcome.refused if self.standing.is_new_problem(path)]
-        if new:
-            self._log.warning(
-                "%d names refused, the first: %s: %s", len(new), os.fsdecode(new[0]), outcome.refused[new[0]]
-            )
+        if new and self._refusals.may(now):
+            first, why = os.fsdecode(new[0]), outcome.refused[new[0]]
+            self._log.warning("%d names refused, the first: %s: %s%s", len(new), first, why, self._refusals.untold())
+        elif new:
+            self._refusals.keep_back()
         if not self.standing.problems:
             self._more_problems.reset()
         more = []
@@ -508,10 +514,10 @@ class TargetSync:
         if not self._stopped:
             self._failed(reason(ended.code, ended.stderr))
 
-    def _failed(self, why: str) -> None:
+    def _failed(self, why: str, lane: Optional[Lane] = None) -> None:
         """The target as a whole cannot take anything now: back off, and try again with the first thing that waits."""
         self._carrier.target_failed()
-        self.standing.fail(why, time.monotonic())
+        self.standing.fail(why, time.monotonic(), lane)
         if not self.live.paths and not self.backlog.paths:
             self.live.note(b"", ATTRIBUTES, time.monotonic())  # the lightest question whether it is back
         self._on_state()

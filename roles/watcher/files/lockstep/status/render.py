@@ -163,7 +163,7 @@ def _target_facts(target: Document, status: Document) -> Iterator[tuple[str, str
                 f"if they are meant: {plain(held.get('command'))}"
             ),
         )
-    yield from _problems("refused", target.get("problems"))
+    yield from _problems("refused", target.get("problems"), now)
 
 
 def _progress(reconcile: Document) -> Iterator[str]:
@@ -191,10 +191,12 @@ def _reason(of: Document, status: Document) -> Iterator[tuple[str, str]]:
         yield "reason", plain(of["reason"]) + age
 
 
-def _problems(label: str, problems: Any) -> Iterator[tuple[str, str]]:
+def _problems(label: str, problems: Any, now: float = 0.0) -> Iterator[tuple[str, str]]:
     found = list(problems or ())
     for problem in found[:MAX_PROBLEMS]:
-        yield label, f"{plain(problem.get('path'))}: {plain(problem.get('reason'))}"
+        due = problem.get("next_try")
+        again = f", next try in {duration(due - now)}" if due else ""
+        yield label, f"{plain(problem.get('path'))}: {plain(problem.get('reason'))}{again}"
     if len(found) > MAX_PROBLEMS:
         yield label, f"and {len(found) - MAX_PROBLEMS:,} more, in the JSON"
 

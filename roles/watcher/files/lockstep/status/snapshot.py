@@ -133,7 +133,7 @@ def _target(mirror: MirrorSync, target: TargetSync) -> dict[str, Any]:
         } if standing.held else None,
         "problems": [
             {"path": os.fsdecode(path), "reason": problem.reason, "since": epoch(problem.since),
-             "attempts": problem.backoff.attempts}
+             "attempts": problem.backoff.attempts, "next_try": epoch(problem.due) if problem.waiting else None}
             for path, problem in list(standing.problems.items())[:PROBLEMS_SHOWN]
         ],
     }  # fmt: skip

@@ -46,7 +46,10 @@ _REASONS = {
 
 _TEXTS: Sequence[tuple[bytes, str]] = (
     (b"auth failed on module", "wrong user or password: compare password_file with the daemon's secrets file"),
-    (b"Unknown module", "the daemon has no such module: compare the url with rsyncd.conf"),
+    (  # with `list = no` it says the same to hosts that it does not let in
+        b"Unknown module",
+        "the daemon has no such module, or does not let this host in: see the module and hosts allow in rsyncd.conf",
+    ),
     (b"max connections", "the daemon's max connections are all in use: raise rsync_daemon_max_connections"),
     (b"access denied", "the daemon does not let this host in: see hosts allow in rsyncd.conf"),
     (b"Connection refused", "nothing listens at the target's port: is the rsync daemon running?"),
@@ -69,6 +72,8 @@ _TEXTS: Sequence[tuple[bytes, str]] = (
 
 # with these on stderr, code 23 is no matter of single files
 _WHOLE_TARGET = (b": No space left on device (28)", b": Disk quota exceeded (122)", b": Read-only file system (30)")
+
+_UNWRITABLE = (b"No space left on device", b"Disk quota exceeded", b"Read-only file system")
 
 _ESCAPE = re.compile(rb"\\#([0-7]{3})")
 _LOOKS_ESCAPED = re.compile(rb"\\(?=#[0-7]{3})")
@@ -148,6 +153,11 @@ def reason(code: int, stderr: bytes) -> str:
     if known is None:
         known = f"rsync was ended by signal {-code}" if code < 0 else _REASONS.get(code, f"rsync left with {code}")
     return f"{known} (rsync {code}: {words})" if words else f"{known} (rsync {code})"
+
+
+def is_unwritable(stderr: bytes) -> bool:
+    """Is the target there, and cannot write?  That it can tell or delete something does not end this."""
+    return any(text in stderr for text in _UNWRITABLE)
 
 
 def _first_line(stderr: bytes) -> str:
