@@ -61,6 +61,12 @@ def _deploy(machines: Machines) -> None:
     player.play("site.yml")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def fresh(scene: Scene) -> None:
+    """A watcher started anew: more faults than a file has would be too many for its log, which it keeps short."""
+    scene.run(SOURCE_HOST, "systemctl restart lockstep")
+
+
 @pytest.fixture
 def fault(scene: Scene, request: pytest.FixtureRequest) -> Iterator[Fault]:
     """A fault that is yet to come, on hosts on which all is well; a test has to see it through to its cure."""

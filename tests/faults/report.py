@@ -18,7 +18,8 @@ contents, by a program that knows nothing of the watcher.
 
 *Equal after*: seconds from the cure until all trees were found equal, on two shared cores; the waiting for the next try
 (1 s after the first failure, doubling to 60 s) is in it. *Others*: until a change reached the targets that the fault
-did not concern, while it lasted.
+did not concern, while it lasted. Where it says that temporary files of rsync stayed: equal but for these, and
+altogether after `lockstep resync`, which the test then asked for.
 
 | fault | provoked by | what the status says | lasted | others | equal after | contract |
 |---|---|---|---|---|---|---|
@@ -35,7 +36,7 @@ def seconds(value: float | None) -> str:
 
 def row(record: Record) -> str:
     seen = list(dict.fromkeys(f"`{told['state']}`: {told['reason'].partition(' (rsync ')[0]}" for told in record.seen))
-    said = "; ".join([*seen, *record.notes])
+    said = "; ".join([*(seen or [record.begin.partition(" (rsync ")[0]]), *record.notes])
     times = (seconds(record.lasted), seconds(record.others_within), seconds(record.equal_after))
     return f"| {' | '.join(map(cell, (record.title, record.provoked, said, *times, record.contract)))} |\n"
 

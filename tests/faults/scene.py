@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,11 +37,11 @@ class Copy:
 
 
 # What befalls backup01 concerns `data` there and nothing else: `data` on backup02 and `home` go on and show it.
-# `small` has little in it, so that a test can put its module on a disk of its own.
+# `small` has little in it, so that a test can put a disk of its own below its module.
 DATA = Copy("data", "/srv/data", "backup01", "/srv/backup/data")
 DATA_02 = Copy("data", "/srv/data", "backup02", "/srv/backup/data")
 HOME = Copy("home", "/srv/home", "backup02", "/srv/backup/home")
-SMALL = Copy("small", "/srv/small", "backup01", "/srv/backup/small")
+SMALL = Copy("small", "/srv/small", "backup01", "/srv/disk/small")
 COPIES = (DATA, DATA_02, HOME, SMALL)
 SOURCES = {copy.mirror: copy.source for copy in COPIES}
 
@@ -51,6 +53,15 @@ def mirrors() -> list[dict[str, object]]:
         entry = {"name": copy.mirror, "source": copy.source, "path": copy.path, "hosts": [SOURCE_HOST], "targets": []}
         found.setdefault(copy.mirror, entry)["targets"].append(copy.host)
     return list(found.values())
+
+
+# What rsync leaves on a target where it is ended, or the disk is full: `.NAME.` and letters or a number.
+TEMPORARY = re.compile(r"only in .*: b['\"](.*/)?\..+\.[A-Za-z0-9]{3,6}['\"]$")
+
+
+def half_written(lines: list[str]) -> list[str]:
+    """Those of the differences that are rsync's temporary files on a target; the next reconcile takes them away."""
+    return [line for line in lines if TEMPORARY.match(line)]
 
 
 @dataclass
@@ -66,6 +77,11 @@ class Scene:
     def lab(self, *words: str) -> str:
         """Output of a command of the lab: cut, heal, loss, rate, off, on, reboot, and so on."""
         return self.machines.lab(*words)
+
+    def network(self, host: str, *command: str, text: str = "") -> None:
+        """Run a command of this machine on the network of a host, with this as its input."""
+        netns = f"/run/netns/{self.machines.name}-{host}"
+        subprocess.run(["nsenter", f"--net={netns}", *command], check=True, input=text, text=True, timeout=60)
 
     def tree(self, host: str, path: str) -> Path:
         """A directory of a host that is up, as the host itself sees it, with what is mounted there."""
@@ -93,13 +109,25 @@ class Scene:
                 found.append(f"{error} while being compared")  # it moved under our eyes
         return found
 
-    def become_equal(self, seconds: float = 150, copies: tuple[Copy, ...] = COPIES) -> None:
-        """All these trees become equal, whatever the watcher says of itself."""
+    def become_equal(
+        self, seconds: float = 150, copies: tuple[Copy, ...] = COPIES, but_half_written: bool = False
+    ) -> list[str]:
+        """All these trees become equal, whatever the watcher says of itself.
+
+        `but_half_written`: what rsync left half-written may be there yet; which files these are.
+        """
+        found: list[str] = []
+
+        def is_so() -> bool:
+            found[:] = self.unequal(copies)
+            return not found or (but_half_written and half_written(found) == found)
+
         wait_for(
-            lambda: not self.unequal(copies),
+            is_so,
             seconds,
-            lambda: "equal trees, but\n" + "\n".join([*self.unequal(copies)[:20], json.dumps(self.status(), indent=1)]),
+            lambda: "equal trees, but\n" + "\n".join([*found[:20], json.dumps(self.status(), indent=1)]),
         )
+        return found
 
     # ------------------------------------------------------------------ the watcher's own word
 
