@@ -39,6 +39,13 @@ def test_only_temporary_names_of_what_was_under_way_are_found() -> None:
     assert found(remains, [*names, b"a/.f.AbC1234", b"a/f", b"b/.f.AbC123"]) == names[:3]
 
 
+def test_a_link_has_a_number_for_its_temporary_name() -> None:
+    remains = interrupted(b"a/link", b".hidden")
+    remains.due(idle)
+    names = [b"a/.link.1807", b".hidden.99", b"a/.link.1807x", b"a/.other.1807", b"a/link.1807"]
+    assert found(remains, names) == names[:2]
+
+
 def test_what_the_source_has_by_now_is_none() -> None:
     remains = interrupted(b"f")
     remains.due(idle)

@@ -349,7 +349,7 @@ class MirrorSync:
         return last is not None and time.monotonic() - last < 2 * SAVE
 
     def _tell(self) -> None:
-        """One line in the log for each change of a target's state, as long as these are few; what is held outlives us."""
+        """One line in the log for each change of a target's state, if these are few; that it is held outlives us."""
         held = [t.config.url for t in self.targets if t.standing.held or t.standing.was_held]
         if held != self.memory.held:
             self.memory.held = held

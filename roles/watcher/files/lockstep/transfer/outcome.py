@@ -80,6 +80,9 @@ _LOOKS_ESCAPED = re.compile(rb"\\(?=#[0-7]{3})")
 _UNPRINTABLE = re.compile(rb"[^\x20-\x7e]")
 _LONG = 240  # bytes from which a temporary name may have been cut off
 _TEMPORARY = re.compile(rb"^\.(.*)\.[A-Za-z0-9]{6}$", re.DOTALL)
+# links and devices have a number there (generator.c, atomic_create()); with fake super they are files, and a full disk
+# leaves an empty one
+_NUMBERED = re.compile(rb"^\.(.*)\.[0-9]{1,6}$", re.DOTALL)
 _AROUND = (  # where a name begins, and what ends it
     (re.compile(rb"could not make way for new [^:]*: "), b""),
     (re.compile(rb"cannot delete non-empty directory: "), b""),
@@ -121,7 +124,11 @@ def made(told: Iterable[bytes], code: int) -> set[bytes]:
 
 def temporary_for(path: bytes, listed: frozenset[bytes]) -> bool:
     """Is this a name under which rsync's receiver writes what will be one of these paths?"""
-    return bool(_TEMPORARY.match(path.rpartition(b"/")[2])) and (
+    head, slash, tail = path.rpartition(b"/")
+    numbered = _NUMBERED.match(tail)
+    if numbered and any(head + slash + dot + numbered[1] in listed for dot in (b"", b".")):
+        return True
+    return bool(_TEMPORARY.match(tail)) and (
         any(name in listed for name in _finished(path)) or bool(_cut_short(path, listed))
     )
 
