@@ -128,6 +128,8 @@ def test_a_long_complaint_is_shortened_and_an_unreadable_one_escaped() -> None:
     [
         (5, b"@ERROR: auth failed on module data\n", "password_file"),
         (5, b"@ERROR: Unknown module 'data'\n", "no such module"),
+        (5, b"@ERROR: Unknown module 'data'\n", "hosts allow"),
+        (1, b"ERROR: module is read only\nrsync: write error: Connection reset by peer (104)\n", "set read only = no"),
         (5, b"@ERROR: max connections (4) reached -- try again later\n", "rsync_daemon_max_connections"),
         (5, b"@ERROR: access denied to data from h (::1)\n", "hosts allow"),
         (5, b"@ERROR: chroot failed\n", "path is missing"),

@@ -53,8 +53,6 @@ _TEXTS: Sequence[tuple[bytes, str]] = (
     (b"max connections", "the daemon's max connections are all in use: raise rsync_daemon_max_connections"),
     (b"access denied", "the daemon does not let this host in: see hosts allow in rsyncd.conf"),
     (b"Connection refused", "nothing listens at the target's port: is the rsync daemon running?"),
-    (b"Broken pipe", "the target closed the connection"),
-    (b"Connection reset by peer", "the target closed the connection"),
     (b"No route to host", "no route to the target"),
     (b"Network is unreachable", "no route to the target's network"),
     (b"No space left on device", "the target's disk is full"),
@@ -68,6 +66,9 @@ _TEXTS: Sequence[tuple[bytes, str]] = (
     (b"password file must not be other-accessible", "password_file is readable by others: chmod o= it"),
     (b"could not open password file", "password_file cannot be read"),
     (b"invalid file mode 00", "this rsync has the --delete-missing-args defect of 3.4.3: upgrade to 3.4.4 or later"),
+    # last, for they only follow from what the others tell
+    (b"Broken pipe", "the target closed the connection"),
+    (b"Connection reset by peer", "the target closed the connection"),
 )
 
 # with these on stderr, code 23 is no matter of single files
