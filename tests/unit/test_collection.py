@@ -26,6 +26,7 @@ NOT_SHIPPED = (
         "tests/install-needs",
         "tests/lab/",
         "tests/sanity/run",
+        "tests/soak/",
         "tests/system/",
         "tests/tools/",
         "tests/unit/",
