@@ -75,8 +75,10 @@ def test_daemon_turns_the_watcher_away(fault: Fault, title: str, file: str, scri
 
 @pytest.mark.short
 def test_max_connections_are_all_in_use(fault: Fault) -> None:
-    """Others hold every connection that the daemon allows, and then let go."""
-    fault.about("the daemon's `max connections` are all in use", "`max connections = 1`, one of another client", "C11")
+    """Some get through and others are turned away: one state all the while, not one every second (C11)."""
+    fault.about(
+        "the daemon's `max connections` are all in use", "`max connections = 1`, where the watcher wants several", "C11"
+    )
     restore = partial(daemon.restore, fault.scene, daemon.CONFIG)
     fault.at_the_end.callback(restore)
     fault.load()
