@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "unit/package"
-EXAMPLES = "1000"
+EXAMPLES = "200"
 
 
 def main() -> int:
