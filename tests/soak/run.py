@@ -31,6 +31,7 @@ from trees import differences  # noqa: E402
 NO_LIMIT = {"percent": 100, "at_least": 10_000_000}
 QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
 LIKELY = 0.002  # faults for each operation
+ENDINGS = 0.25  # share of the time in which watchers are killed and stopped
 OVERFLOW_EVERY = 2_500  # operations
 
 
@@ -67,7 +68,10 @@ class Soak:
         began = time.monotonic()
         check_every = max(10.0, min(180.0, seconds / 5))
         next_check = began + check_every
+        self.faults.make("watcher", self.faults.kill_watcher)  # once at least, however short it is
         while time.monotonic() < began + seconds:
+            # the last watcher lives long enough to tell whether it grows
+            self.faults.may_end_watcher = time.monotonic() < began + seconds * ENDINGS
             self.load.step()
             self.faults.step()
             if self.load.churn.number % OVERFLOW_EVERY == 0:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sampling import Sample
 
-WARM_UP = 60.0  # seconds of each watcher's life in which its memory may grow: caches fill, pages are touched first
+WARM_UP = 120.0  # seconds of each watcher's life in which its memory may grow: caches fill, pages are touched first
 LONG_ENOUGH = 600.0  # seconds behind the warm-up from which on a slope is judged
 STEEP = 2048.0  # KiB an hour that are no leak worth a word: what an allocator's fragments come to
 LARGEST = 200 * 1024  # KiB

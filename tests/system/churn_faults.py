@@ -25,6 +25,7 @@ class Faults:
         self._journal = journal
         self._mends: dict[str, tuple[int, Callable[[], None]]] = {}  # of what: steps until, and how
         self.counted: dict[str, int] = {}
+        self.may_end_watcher = True
 
     def step(self) -> None:
         for what, (steps, mend) in list(self._mends.items()):
@@ -38,10 +39,15 @@ class Faults:
                  ("watcher", self.freeze_watcher), ("target", self.cut_target), ("target", self.freeze_target),
                  ("rsync", self.kill_rsync), ("orders", self.pause), ("orders", self.resync), ("orders", self.reload)]
             )  # fmt: skip
-            if what not in self._mends:
-                self.counted[fault.__name__] = self.counted.get(fault.__name__, 0) + 1
-                self._journal(f"{time.monotonic():.4f} fault {fault.__name__}")
-                fault()
+            if self.may_end_watcher or fault not in (self.kill_watcher, self.stop_watcher):
+                self.make(what, fault)
+
+    def make(self, what: str, fault: Callable[[], None]) -> None:
+        """This fault, unless there is one of the same part already."""
+        if what not in self._mends:
+            self.counted[fault.__name__] = self.counted.get(fault.__name__, 0) + 1
+            self._journal(f"{time.monotonic():.4f} fault {fault.__name__}")
+            fault()
 
     def mend(self) -> None:
         for what in list(self._mends):
