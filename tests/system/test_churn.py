@@ -35,7 +35,7 @@ STRAINS: list[dict[str, Any]] = [
     {"collapse_at": 40},
     {"events_lost": 0.02},
     {"lockstep.intake.WORTH": 1, "lockstep.plan.WORTH": 1},  # no file is too small to be made of what the target has
-    {"lockstep.plan.BULK": 3_000},
+    {"lockstep.plan.BULK": 15_000},
     {"lockstep.source.watches.PATH_CACHE": 8},
     {"lockstep.reconcile.MANY": 0, "lockstep.reconcile.PORTION": 10, "lockstep.reconcile.OUTSTANDING": 10},
     {"lockstep.transfer.command.MANY": 3},  # names stand in arguments more often
