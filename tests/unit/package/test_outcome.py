@@ -376,3 +376,18 @@ def test_a_daemon_that_turns_everything_away_is_a_failure_with_its_reason(
     code, _, found = rsync.run(target, [b"x"], module=str(rsync.tmp / "missing"))
     assert (code, found.result) == (5, Result.FAILED)
     assert says in found.reason
+
+
+@pytest.mark.parametrize("lane", [Lane.CONTENT, Lane.REST])
+def test_what_is_in_a_directory_that_could_not_be_made_has_not_arrived(rsync: Rsync, lane: Lane) -> None:
+    """rsync passes over it without a word for each."""
+    rsync.make(b"a/d/f", b"a/d/e/g", b"other")
+    (rsync.source / "a/d/empty").mkdir()
+    (rsync.target / "a").write_text("where a directory should be")
+    listed = [b"a/d", b"a/d/e", b"a/d/e/g", b"a/d/empty", b"a/d/f", b"other"]
+    for names in (listed, [b"a", *listed]):
+        code, stderr, found = rsync.run(folder(str(rsync.target)), names, lane)
+        arrived = {name for name in names if (rsync.target / os.fsdecode(name)).exists()}
+        assert code in (0, 23), stderr
+        assert code == 0 or set(names) - set(found.refused) <= arrived, stderr
+        (rsync.target / "other").unlink()

@@ -96,6 +96,8 @@ _VANISHED = (b"file has vanished: ", b"directory has vanished: ")
 _MISSING = (b"No such file or directory (2)", b"Not a directory (20)")
 _SUMMARY = (b"rsync error:", b"rsync warning:", b"WARNING: parent dir is absent", b"*** Skipping any contents")
 
+# a directory that could not be made: rsync passes over everything in it, and says so without a name
+_SKIPS = (b"recv_generator: mkdir ", b"could not make way for new directory: ")
 _TRIES_AGAIN = b"(will try again)."  # it was written meanwhile; whether that went well follows, or nothing does
 
 
@@ -147,6 +149,8 @@ def _partial(code: int, stderr: bytes, source: bytes, listed: frozenset[bytes]) 
         if line.startswith(_VANISHED) or (b"link_stat" in line and any(text in line for text in _MISSING)):
             vanished |= paths
         else:
+            if any(sign in line for sign in _SKIPS):
+                paths |= {path for path in listed if any(path.startswith(top + b"/") for top in paths)}
             for path in paths:
                 refused.setdefault(path, _text(line))
     if not refused and not vanished:
