@@ -29,7 +29,7 @@ class Faults:
 
     def step(self) -> None:
         for what, (steps, mend) in list(self._mends.items()):
-            if steps > 0:
+            if steps > 0 or (what == "orders" and "watcher" in self._mends):  # which could not take one now
                 self._mends[what] = (steps - 1, mend)
             else:
                 self._mend(what)
@@ -50,7 +50,7 @@ class Faults:
             fault()
 
     def mend(self) -> None:
-        for what in list(self._mends):
+        for what in sorted(self._mends, key=lambda what: what == "orders"):  # for a watcher that can take them again
             self._mend(what)
 
     def _mend(self, what: str) -> None:
