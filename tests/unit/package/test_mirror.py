@@ -161,6 +161,30 @@ def test_what_was_lost_is_not_confirmed_before_it_was_compared(config_file: Path
     asyncio.run(run())
 
 
+def test_a_memory_that_cannot_be_written_is_told_once_and_when_it_can_again(
+    config_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A full disk for a day is no line every five seconds."""
+    caplog.set_level("INFO")
+
+    async def run() -> None:
+        settings = load(str(config_file))
+        mirror = MirrorSync(settings.mirrors[0], settings, lambda: None)
+        memory = mirror.memory.path
+        mirror.memory.path = "/nowhere/data.json"
+        for _time in range(3):
+            mirror._save()
+        mirror.memory.path = memory
+        for _time in range(3):
+            mirror._save()
+
+    asyncio.run(run())
+    told = [record.getMessage() for record in caplog.records if "written" in record.getMessage()]
+    assert len(told) == 2
+    assert told[0].startswith("/nowhere/data.json cannot be written: No such file or directory")
+    assert told[1].endswith("data.json is written again")
+
+
 async def _until(met: object, mirror: MirrorSync | None = None) -> None:
     assert callable(met)
     for _turn in range(1000):

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Callable, TypeVar
 
 import pytest
 
 import lockstep
-from lockstep.transfer.process import STDERR_LIMIT, Ended, Process
+from lockstep.transfer.process import KEPT_FREE, STDERR_LIMIT, Ended, Process
 
 DEADLINE = 10.0
 T = TypeVar("T")
@@ -49,12 +50,45 @@ async def run(script: str, data: bytes = b"", on_start: Callable[[Process], None
     return ends[0]
 
 
+@contextlib.contextmanager
+def filling_up(highest: int) -> Iterator[None]:
+    """No descriptor below this one is free."""
+    taken = [os.open(os.devnull, os.O_RDONLY)]
+    while taken[-1] < highest - 1:
+        taken.append(os.open(os.devnull, os.O_RDONLY))
+    if taken[-1] > highest:
+        os.close(taken.pop())
+    try:
+        yield
+    finally:
+        for number in taken:
+            os.close(number)
+
+
 def is_gone(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
     return False
+
+
+@pytest.mark.parametrize("left", range(5))
+def test_with_few_descriptors_left_it_is_not_started_and_takes_none_of_them(left: int) -> None:
+    """Some stay free for the status; and what was opened for it is closed again, wherever it failed."""
+
+    async def work() -> None:
+        before, (soft, hard) = os.listdir("/proc/self/fd"), resource.getrlimit(resource.RLIMIT_NOFILE)
+        highest = max(map(int, before))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + KEPT_FREE * (left > 3) + left, hard))
+        try:
+            with filling_up(highest), pytest.raises(OSError, match="Too many open files"):
+                Process(["/bin/true"], lambda _process, _ended: None)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert os.listdir("/proc/self/fd") == before
+
+    within(work())
 
 
 def test_a_list_much_larger_than_the_pipe_arrives_whole(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,16 @@ def test_names_that_are_no_text_are_told_as_they_are(tmp_path: Path) -> None:
     with open(os.fsencode(tmp_path) + b"/\xff\n", "wb"):
         pass
     assert found(tmp_path, b"", 0.0) == [b"\xff\n"]
+
+
+def test_what_the_watcher_itself_lacks_is_not_passed_over(tmp_path: Path) -> None:
+    """rsync would read what this one cannot for want of a descriptor, and say nothing."""
+    (tmp_path / "f").write_text("x")
+    walk = changed_since(os.fsencode(tmp_path), b"", 0.0, nothing)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            next(walk)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,19 @@ def test_each_message_reaches_the_manager(manager: socket.socket) -> None:
     assert manager.recv(1000) == b"STATUS=live 2 mirrors ?"
     assert systemd.reloading()
     assert manager.recv(1000).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+
+
+def test_a_service_without_a_free_descriptor_still_says_that_it_lives(manager: socket.socket) -> None:
+    """Else the watchdog would end it, for nothing."""
+    assert systemd.ready()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        assert systemd.watchdog()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert manager.recv(1000) == b"READY=1"
+    assert manager.recv(1000) == b"WATCHDOG=1"
 
 
 def test_without_a_manager_nothing_happens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -21,10 +21,10 @@ OPTION_REFUSED = 4  # rsync(1), EXIT VALUES
 
 
 class Carrier:
-    """`carry()` a batch; `on_loss` hears of a waiting process that the target turned away."""
+    """`carry()` a batch; `on_loss` hears why a waiting process was turned away, or not to be had."""
 
     def __init__(
-        self, rsync: str, source: bytes, target: Target, share: float, folder: str, on_loss: Callable[[Ended], None]
+        self, rsync: str, source: bytes, target: Target, share: float, folder: str, on_loss: Callable[[str], None]
     ) -> None:
         self._rsync = rsync
         self._source = source

@@ -64,6 +64,7 @@ class MirrorSync:
         self._next_reconcile = 0.0
         self._scheduled = 0.0  # epoch: when the last reconcile was asked for
         self._next_save = 0.0
+        self._unsaved = False  # the last try to do so failed
         self._clock = time.time() - time.monotonic()
         self._conditions: dict[TargetSync, Condition] = {}
         self._told: dict[TargetSync, str] = {}  # the state that the log has told last
@@ -342,7 +343,15 @@ class MirrorSync:
         try:
             self.memory.save()
         except OSError as err:
-            self._log.error("%s cannot be written: %s", self.memory.path, err.strerror or err)
+            if not self._unsaved:
+                self._log.error(
+                    "%s cannot be written: %s; a new start has more to look at", self.memory.path, err.strerror or err
+                )
+            self._unsaved = True
+            return
+        if self._unsaved:
+            self._unsaved = False
+            self._log.info("%s is written again", self.memory.path)
 
     def _active(self, target: TargetSync) -> bool:
         last = target.standing.last_confirmed

@@ -7,6 +7,7 @@ no directory open meanwhile: while the target is away a pause is long, and the s
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import time
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from typing import Callable, Optional
 
 PAUSE = 300  # entries between pauses
+OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 SLICE = 0.005  # seconds between pauses: from a cold disk few entries take long
 
 
@@ -23,6 +25,7 @@ def changed_since(
     """Paths (relative to the source) below `top` with a ctime of `since` (epoch, seconds) or later; None to pause.
 
     Directories are not told: a comparison sees them.  What cannot be read is left to the comparison, which says so.
+    Raises OSError where it is the watcher itself that lacks something: rsync would read what is passed over here.
     """
     left = [top]
     looked = 0
@@ -33,7 +36,9 @@ def changed_since(
         try:
             with os.scandir(source + b"/" + path if path else source) as entries:
                 there = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-        except OSError:
+        except OSError as err:
+            if err.errno in OURS:
+                raise
             continue
         for name, is_dir in there:
             looked += 1

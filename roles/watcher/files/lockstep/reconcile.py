@@ -24,7 +24,7 @@ from lockstep.recent import changed_since
 from lockstep.standing import Standing
 from lockstep.transfer import command
 from lockstep.transfer.outcome import judge, reason
-from lockstep.transfer.process import Ended
+from lockstep.transfer.process import Ended, not_started
 
 log = logging.getLogger(__name__)
 
@@ -292,7 +292,7 @@ class Reconcile:
                 source.config.delete, source.state_dir, self._compared_ended,
             )  # fmt: skip
         except OSError as err:
-            self._fail(f"rsync cannot be started: {err.strerror}")
+            self._fail(not_started(err))
 
     def _take_scope(self) -> Scope:
         """Everything, or all wanted subtrees that are to be compared the same way."""
@@ -389,6 +389,10 @@ class Reconcile:
                 item = next(self._differences)
             except StopIteration:
                 self._handed_all()
+                break
+            except OSError as err:
+                self._fed()
+                self._fail(f"the source cannot be walked through: {err.strerror or err}")
                 break
             if item is None:
                 break

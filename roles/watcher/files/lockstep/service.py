@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import os
@@ -23,6 +24,7 @@ from lockstep.status.snapshot import document
 log = logging.getLogger(__name__)
 
 STOP_TIMEOUT = 10.0  # seconds for what is under way to end by itself
+SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Service:
@@ -66,7 +68,10 @@ class Service:
 
     def _broken(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A mistake in the program: better to begin again, watched and reconciled, than to go on without knowing."""
-        log.critical("%s; stopping", context.get("message"), exc_info=context.get("exception"))
+        error = context.get("exception")
+        if "socket" in context and isinstance(error, OSError) and error.errno in SHORTAGES:
+            return  # nobody can ask for the status just now; asyncio takes them in again after a second
+        log.critical("%s; stopping", context.get("message"), exc_info=error)
         self._exit_code = 1
         self._stop.set()
 

@@ -40,9 +40,9 @@ from lockstep.renames import MANY, Renames
 from lockstep.sparing import Sparing
 from lockstep.standing import Standing
 from lockstep.transfer.command import Lane, patience
-from lockstep.transfer.outcome import IN_THE_WAY, Outcome, Result, is_unwritable, made, reason
+from lockstep.transfer.outcome import IN_THE_WAY, Outcome, Result, is_unwritable, made
 from lockstep.transfer.pool import CUT_OFF
-from lockstep.transfer.process import Ended, Process
+from lockstep.transfer.process import Ended, Process, not_started
 
 log = logging.getLogger(__name__)
 
@@ -329,7 +329,7 @@ class TargetSync:
             self._deletions.ask(batch)
         except OSError as err:
             self._return(batch)
-            self._failed(f"rsync cannot be started: {err.strerror}")
+            self._failed(not_started(err))
 
     def _launch(self, batch: Batch) -> None:
         if log.isEnabledFor(logging.DEBUG):
@@ -339,7 +339,7 @@ class TargetSync:
             self._carrier.carry(batch, self._batch_ended)
         except OSError as err:
             self._return(batch)
-            self._failed(f"rsync cannot be started: {err.strerror}")
+            self._failed(not_started(err))
 
     # ------------------------------------------------------------------ deletions
 
@@ -510,9 +510,9 @@ class TargetSync:
         self._under_way.discard(batch)
         self.live.put_back(batch.items.items())
 
-    def _spare_lost(self, ended: Ended) -> None:
+    def _spare_lost(self, why: str) -> None:
         if not self._stopped:
-            self._failed(reason(ended.code, ended.stderr))
+            self._failed(why)
 
     def _failed(self, why: str, lane: Optional[Lane] = None) -> None:
         """The target as a whole cannot take anything now: back off, and try again with the first thing that waits."""

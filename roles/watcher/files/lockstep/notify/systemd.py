@@ -8,6 +8,16 @@ from __future__ import annotations
 import os
 import socket
 import time
+from functools import lru_cache
+
+
+@lru_cache(maxsize=1)
+def _channel() -> socket.socket:
+    """Kept: a service that has no descriptor left is still alive, and has to be able to say so.  Raises OSError."""
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    # The manager can be slow under load; the event loop must not wait for it.
+    channel.setblocking(False)
+    return channel
 
 
 def notify(text: str) -> bool:
@@ -19,11 +29,7 @@ def notify(text: str) -> bool:
         # An abstract address, written with @ for its NUL.
         address = "\0" + address[1:]
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-            # The manager can be slow under load; the event loop must not wait for it.
-            channel.setblocking(False)
-            channel.connect(address)
-            channel.send(text.encode("utf-8", "replace"))
+        _channel().sendto(text.encode("utf-8", "replace"), address)
     except OSError:
         return False
     return True

@@ -10,7 +10,8 @@ from typing import Callable, Optional
 
 from lockstep.transfer.command import Lane
 from lockstep.transfer.link import Link
-from lockstep.transfer.process import Ended, Process
+from lockstep.transfer.outcome import reason
+from lockstep.transfer.process import Ended, Process, not_started
 
 IDLE = 60.0  # seconds after which a spare is replaced: a firewall forgets idle connections without a word
 SETTLED = 5.0  # a spare that lived so long had been let in: its loss is no failure of the target
@@ -25,12 +26,12 @@ STANDING = frozenset({Lane.CONTENT, Lane.REST, Lane.REMOVE})  # kept always; oth
 
 
 class Pool:
-    """`argv(lane)` is the command of a spare; `on_loss` hears of a spare that the target turned away.
+    """`argv(lane)` is the command of a spare; `on_loss` hears why a spare was turned away, or could not be started.
 
     `folder`: where what the COUNT and LINK lanes write is kept, without a name, until its reader was called.
     """
 
-    def __init__(self, argv: Callable[[Lane], list[str]], on_loss: Callable[[Ended], None], folder: str = ".") -> None:
+    def __init__(self, argv: Callable[[Lane], list[str]], on_loss: Callable[[str], None], folder: str = ".") -> None:
         self._argv = argv
         self._on_loss = on_loss
         self._folder = folder
@@ -109,11 +110,15 @@ class Pool:
 
     def _fill(self) -> None:
         self._refill = None
-        if self._open:
+        if not self._open:
+            return
+        try:
             for lane in self._kept:
                 spares = self._spares.setdefault(lane, deque())
                 while len(spares) < self.width(lane):
                     spares.append(self._start(lane, self._argv(lane)))
+        except OSError as err:
+            self._on_loss(not_started(err))
 
     def _spare(self, lane: Lane) -> Optional[Process]:
         """The one that has waited longest; it is the one most surely connected."""
@@ -155,4 +160,4 @@ class Pool:
         if ended.seconds > SETTLED and ended.code not in UNREACHED:
             self._fill()
         else:
-            self._on_loss(ended)
+            self._on_loss(reason(ended.code, ended.stderr))

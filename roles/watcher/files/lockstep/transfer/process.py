@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -16,6 +19,7 @@ _LIBRARIES = os.environ.get("LD_LIBRARY_PATH")
 if _LIBRARIES:
     _ENVIRONMENT["LD_LIBRARY_PATH"] = _LIBRARIES
 
+KEPT_FREE = 24  # descriptors that no rsync gets: the status, its clients and a look at the source need some
 STDERR_LIMIT = 1 << 20  # bytes of complaints kept; a million refused names must not fill the memory
 
 
@@ -31,6 +35,14 @@ def _dying_with_us() -> tuple[str, ...]:
     words = (setpriv, "--pdeathsig", "KILL", "--")
     known = subprocess.run([*words, "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     return words if known.returncode == 0 else ()
+
+
+def not_started(err: OSError) -> str:
+    """A sentence for a person: why no rsync could be started, and what mends it."""
+    why = f"rsync cannot be started: {err.strerror or err}"
+    if err.errno == errno.EMFILE:
+        why += ": raise LimitNOFILE of the service (variable watcher_limit_nofile)"
+    return why
 
 
 class Ended:
@@ -64,30 +76,30 @@ class Process:
         self.given_up = False  # it stood still, and was killed for that
         self._sign: tuple[bytes, ...] = ()  # of life, and when it was another one
         self._sign_at = self.started
-        stdin_read, self._stdin = os.pipe()
-        self._stderr, stderr_write = os.pipe()
-        nowhere = os.open(os.devnull, os.O_WRONLY) if stdout is None else -1
-        try:
+        with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+            stdin_read, self._stdin = os.pipe()
+            theirs.callback(os.close, stdin_read)
+            ours.callback(os.close, self._stdin)
+            self._stderr, stderr_write = os.pipe()
+            theirs.callback(os.close, stderr_write)
+            ours.callback(os.close, self._stderr)
+            if max(self._stderr, stderr_write) >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - KEPT_FREE:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            if stdout is None:
+                stdout = os.open(os.devnull, os.O_WRONLY)
+                theirs.callback(os.close, stdout)
             whole = [*_dying_with_us(), *argv]
             self.pid = os.posix_spawnp(
                 whole[0], whole, _ENVIRONMENT,
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, stdin_read, 0),
-                    (os.POSIX_SPAWN_DUP2, nowhere if stdout is None else stdout, 1),
+                    (os.POSIX_SPAWN_DUP2, stdout, 1),
                     (os.POSIX_SPAWN_DUP2, stderr_write, 2),
                 ],
                 setsid=True,  # without a password rsync would ask for one on the terminal
                 setsigdef=(signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGHUP),
             )  # fmt: skip
-        except OSError:
-            os.close(self._stdin)
-            os.close(self._stderr)
-            raise
-        finally:
-            os.close(stdin_read)
-            os.close(stderr_write)
-            if stdout is None:
-                os.close(nowhere)
+            ours.pop_all()  # it runs: they are closed when it ends
         os.set_blocking(self._stdin, False)
         os.set_blocking(self._stderr, False)
         self._loop.add_reader(self._stderr, self._read_errors)
