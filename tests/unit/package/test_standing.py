@@ -163,6 +163,15 @@ def test_a_directory_stands_for_all_that_was_told_before_it(standing: Standing) 
     assert list(standing.parked) == [b"d0", b"d", b"e"]
 
 
+def test_what_is_held_and_asked_about_once_more_is_counted_once(standing: Standing) -> None:
+    """Every event below a directory that is held leads to it again."""
+    for _event in range(3):
+        standing.park(gone(b"d"), 400, 1000, 5.0)
+    assert (standing.held_count, standing.held_of) == (400, 1000)
+    standing.park(gone(b"e"), 700, 1000, 6.0)
+    assert (standing.held_count, standing.held_of) == (1100, 1100)
+
+
 def test_whether_they_are_back_is_looked_at_every_few_seconds(standing: Standing) -> None:
     assert not standing.parked_due(100.0)
     standing.park(gone(b"a"), 1, 10, 5.0)

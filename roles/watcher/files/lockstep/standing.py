@@ -157,14 +157,15 @@ class Standing:
 
     def park(self, items: Mapping[bytes, Change], count: int, of: int, now: float) -> None:
         """Keep these deletions back until they are released or their files are back."""
+        if any(path not in self.parked for path in items):  # else it was only asked about once more
+            self.held_count += count
         for path, change in items.items():
             below = path + b"/"
             # rsync tells what is in a directory right before the directory itself, and its name stands for all of it
             while self.parked and next(reversed(self.parked)).startswith(below):
                 self.parked.popitem()
             self.parked[path] = change
-        self.held_count += count
-        self.held_of = max(self.held_of, of)
+        self.held_of = max(self.held_of, of, self.held_count)
         self._look_at = now + PARKED_LOOK
 
     def parked_due(self, now: float) -> bool:
