@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from lockstep import custody as custodies
 from lockstep import memory as memories
 from lockstep.custody import Custody
 from lockstep.memory import Memory
+from lockstep.source.witness import Sighting
 
 
 @pytest.fixture
@@ -178,3 +180,19 @@ def test_a_held_one_keeps_its_first_moment(custody: Custody) -> None:
     since = custody.since
     custody.hold("second")
     assert (custody.held, custody.since) == ("second", since)
+
+
+def test_a_source_that_went_back_in_time_is_held_until_it_is_accepted(
+    custody: Custody, memory: Memory, source: Path
+) -> None:
+    """Restored from a snapshot: the same file system and root, with what it had before."""
+    assert custody.check()
+    status = (source / "sub").lstat()
+    memory.evidence = [Sighting(b"sub", status.st_ino, time.time_ns())]
+    custody.hold("it was away")
+    assert not custody.check()
+    assert "snapshot" in custody.held
+    assert not custody.check()
+    custody.accept()
+    assert not custody.held
+    assert memory.evidence == []

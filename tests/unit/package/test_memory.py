@@ -11,6 +11,7 @@ import pytest
 
 from lockstep import memory
 from lockstep.source.identity import Identity
+from lockstep.source.witness import Sighting
 
 KNOWN = Identity(fstype="ext4", uuid="u", udev_uuid=None, fsid="f", inode=2, marker="m")
 
@@ -20,6 +21,7 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     assert (first.identity, first.nested, first.confirmed, first.held) == (None, [], {}, [])
     first.identity, first.nested, first.confirmed = KNOWN, [b"sub", b"\xff\n"], {"rsync://h/m": 12.5}
     first.held = ["rsync://h/m"]
+    first.evidence = [Sighting(b"\xff/f", 7, 10**18 + 1)]
     first.save()
     again = memory.load(str(tmp_path), "data")
     assert again == first

@@ -10,6 +10,7 @@ from typing import Callable, Optional
 from lockstep.memory import Memory
 from lockstep.source import identity
 from lockstep.source.nested import nested_mounts
+from lockstep.source.witness import Witness
 
 
 class Custody:
@@ -23,6 +24,7 @@ class Custody:
         self._memory = memory
         self._hidden = hidden
         self._stood: Optional[dict[bytes, tuple[int, int]]] = None
+        self.witness = Witness(source)
         self.held = "not looked at yet"
         self.since = time.time()
 
@@ -43,7 +45,8 @@ class Custody:
     def accept(self) -> None:
         """The operator says: this is the source now.  Raises OSError when there is none."""
         now = identity.read(self._source)
-        self._memory.identity, self._memory.nested = now, self._nested()
+        self._memory.identity, self._memory.nested, self._memory.evidence = now, self._nested(), []
+        self.witness.forget()
         self._memory.save()
         self.check()
 
@@ -89,6 +92,9 @@ class Custody:
             differences += [
                 f"{os.fsdecode(path)} below it is not mounted" for path in self._memory.nested if path not in nested
             ]
+            contradiction = self.witness.contradiction(self._memory.evidence)
+            if contradiction:
+                differences.append(contradiction)
             if differences:
                 self.hold("the source is not the one it was: " + "; ".join(differences))
                 return

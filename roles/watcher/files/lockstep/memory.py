@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from lockstep.source.identity import Identity
+from lockstep.source.witness import Sighting
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +21,8 @@ log = logging.getLogger(__name__)
 @dataclass
 class Memory:
     """`confirmed`: target's url → epoch seconds up to which everything is confirmed there, or was to be compared first;
-    `nested`: mount points below the source; `held`: urls of targets on which deletions wait for the operator.
+    `nested`: mount points below the source; `held`: urls of targets on which deletions wait for the operator;
+    `evidence`: what tells that the source has not gone back to an earlier time.
     """
 
     path: str
@@ -28,6 +30,7 @@ class Memory:
     nested: list[bytes] = field(default_factory=list)
     confirmed: dict[str, float] = field(default_factory=dict)
     held: list[str] = field(default_factory=list)
+    evidence: list[Sighting] = field(default_factory=list)
 
     def save(self) -> None:
         """Replace the file in one step, on the disk before it counts.  Raises OSError."""
@@ -36,6 +39,7 @@ class Memory:
             "nested": [os.fsdecode(path) for path in self.nested],
             "confirmed": self.confirmed,
             "held": self.held,
+            "evidence": [(os.fsdecode(path), inode, ctime) for path, inode, ctime in self.evidence],
         }
         new = self.path + ".new"
         with open(new, "w", encoding="ascii") as file:
@@ -55,9 +59,10 @@ def load(state_dir: str, mirror: str) -> Memory:
         nested = [os.fsencode(name) for name in data["nested"]]
         confirmed = {str(url): float(at) for url, at in data["confirmed"].items()}
         held = [str(url) for url in data.get("held", [])]
+        evidence = [Sighting(os.fsencode(name), int(inode), int(at)) for name, inode, at in data.get("evidence", ())]
     except FileNotFoundError:
         return Memory(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
         log.warning("mirror %s: %s cannot be read (%s); starting without it", mirror, path, err)
         return Memory(path)
-    return Memory(path, identity, nested, confirmed, held)
+    return Memory(path, identity, nested, confirmed, held, evidence)

@@ -22,6 +22,7 @@ from lockstep.source import Reading
 from lockstep.source.spacing import Spacing
 from lockstep.source.watches import WatchTree
 from lockstep.sparing import Sparing
+from lockstep.source.witness import FEW
 from lockstep.status.condition import Condition, of_target
 from lockstep.target import TargetSync
 
@@ -269,6 +270,7 @@ class MirrorSync:
         elif not reading.more:
             self._drained = began
         self._intake.take(reading, since)
+        self.custody.witness.changed(path for _what, path in reading.seen[-FEW:])
         if self.tree.scanning:
             self._walk_on()
         pause = self._spacing.pause(time.monotonic())
@@ -328,7 +330,10 @@ class MirrorSync:
         # while something is unconfirmed, a clock set forward must not overtake the ctime that it has
         waits = any(target.oldest() is not None for target in self.targets)
         self._clock = min(self._clock, clock - now) if waits else clock - now
-        active = False
+        evidence = None if self.custody.held else self.custody.witness.take(now, clock)
+        active = evidence is not None and self.unchanged()  # asked after it was taken
+        if evidence is not None and active:
+            self.memory.evidence = evidence
         for target in self.targets:
             if target.reconcile.whole_done and self.watched:
                 oldest = target.oldest()
