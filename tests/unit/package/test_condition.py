@@ -26,7 +26,7 @@ def situation() -> tuple[Any, Any]:
     )
     target = SimpleNamespace(
         standing=Standing(),
-        reconcile=SimpleNamespace(whole_done=True, whole_wanted=False, state="done", error=""),
+        reconcile=SimpleNamespace(whole_done=True, whole_wanted=False, state="done", error="", why="on schedule"),
         oldest=lambda: None,
     )
     return mirror, target
@@ -78,15 +78,19 @@ def incomplete(mirror: Any, target: Any) -> None:
 
 
 ALL = [
-    (wrong_source, "held", "not mounted"),
+    (
+        wrong_source,
+        "held",
+        "not mounted; nothing is sent or deleted until it is right again, or until: lockstep release",
+    ),
     (mass_deletion, "held", "30 of 40 entries would be deleted"),
     (unreachable, "down", "nothing listens"),
     (paused, "paused", "lockstep resume data"),
     (refused, "behind", "denied, and 1 more"),
     (unwatched, "behind", "1 directories are not watched, secret: permission denied"),
     (starting, "starting", "setting watches"),
-    (never_compared, "reconciling", ""),
-    (compared_again, "reconciling", ""),
+    (never_compared, "reconciling", "on schedule"),
+    (compared_again, "reconciling", "on schedule"),
     (late, "behind", "the oldest change waits for 16 s"),
     (incomplete, "behind", "the last comparison was not complete: unreadable"),
 ]

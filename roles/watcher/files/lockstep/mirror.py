@@ -62,6 +62,7 @@ class MirrorSync:
         self._overflowed = False
         self._missed_since: Optional[float] = None  # epoch; while everything is walked again for it
         self._missed_again: Optional[float] = None  # since that walk began, or while the first one is not over
+        self._why = "after the start"  # everything is compared, or will be when it has been walked
         self._next_reconcile = 0.0
         self._scheduled = 0.0  # epoch: when the last reconcile was asked for
         self._next_save = 0.0
@@ -100,9 +101,6 @@ class MirrorSync:
         if self.custody.check():
             self._watch()
         else:
-            self._log.error(
-                "held: %s; mend it, or accept it with: lockstep release %s", self.custody.held, self.config.name
-            )
             self._on_ready()
         self._tell()
 
@@ -149,7 +147,7 @@ class MirrorSync:
         for target in self.targets:
             known = self.memory.confirmed.get(target.config.url)
             suspect = known is not None and known > clock + 1  # the clock went back: no time can be trusted
-            target.reconcile.want_all(now, None if suspect else known, suspect)
+            target.reconcile.want_all(now, None if suspect else known, suspect, self._why)
             target.kick()
         if unknown:  # from here on ctimes tell, should it be killed before everything is confirmed
             self.memory.confirmed.update(dict.fromkeys(unknown, clock - (now - self._drained)))
@@ -202,16 +200,11 @@ class MirrorSync:
             self._unwatch()
             for target in self.targets:
                 target.reconcile.start_over()
-            self._log.error(
-                "held: %s; nothing is sent or deleted until it is back, or until: lockstep release %s",
-                self.custody.held,
-                self.config.name,
-            )
             self._tell()
 
     def _come_back(self) -> None:
         if self.custody.check() and self._watch():
-            self._log.info("the source is back")
+            self._why = "the source is back"
             self._tell()
 
     def release(self) -> tuple[str, bool]:
@@ -223,6 +216,7 @@ class MirrorSync:
             self.custody.accept()
             if self.custody.held:
                 raise OSError(0, self.custody.held)
+            self._why = "the source is another one"
             self._watch()
             return f"mirror {self.config.name}: the source is accepted as it is now", True
         count = sum(target.release() for target in self.targets)
@@ -236,7 +230,7 @@ class MirrorSync:
             if path:
                 target.reconcile.want(path, Change(ATTRIBUTES, now))
             else:
-                target.reconcile.want_all(now)
+                target.reconcile.want_all(now, why="asked for")
             target.kick()
         return f"mirror {self.config.name}: reconcile of {os.fsdecode(path) if path else 'everything'} asked for", True
 
@@ -289,6 +283,8 @@ class MirrorSync:
         since = time.time() - (time.monotonic() - self._drained)
         if self.tree is None:
             return
+        if self.watched:
+            self._why = "the queue of events overflowed"
         if self.watched and self._missed_since is None:
             self._missed_since = since
             self.tree.rescan()
@@ -305,16 +301,18 @@ class MirrorSync:
         if not self._next_reconcile or now < self._next_reconcile:
             return
         if not unwatched:
+            self._why = "on schedule"
             self._reconcile(None)
         elif self._missed_since is None:  # once more try to watch all, and only then compare
             self._missed_since = self._scheduled
+            self._why = "not all directories were watched"
             self.tree.rescan()
             self._walk_on()
 
     def _reconcile(self, since: Optional[float]) -> None:
         now = time.monotonic()
         for target in self.targets:
-            target.reconcile.want_all(now, since)
+            target.reconcile.want_all(now, since, why=self._why)
             target.kick()
         self._overflowed = False
         self._schedule()

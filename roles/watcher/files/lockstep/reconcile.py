@@ -104,6 +104,7 @@ class Reconcile:
         self.whole_done = False  # at least once, all that a comparison of everything found has arrived
         self._settling = False  # all is handed over, and on its way
         self.state = "none"
+        self.why = ""  # that everything is compared, for people to read
         self.error = ""
         self.started: Optional[float] = None
         self.finished: Optional[float] = None
@@ -124,9 +125,10 @@ class Reconcile:
 
     # ------------------------------------------------------------------ wanting
 
-    def want_all(self, now: float, since: Optional[float] = None, suspect: bool = False) -> None:
+    def want_all(self, now: float, since: Optional[float] = None, suspect: bool = False, why: str = "") -> None:
         """Compare everything.  `since` (epoch): files whose ctime is later are sent whatever size and time say."""
         self.want(b"", Change(SUSPECT if suspect else 0, now))
+        self.why = why
         self._all_since = _earlier(since, self._all_since)
         if since is not None:
             self._unproven = _earlier(since, self._unproven)
@@ -135,6 +137,7 @@ class Reconcile:
     def want_all_later(self, changes: Sequence[Change], backoff: Backoff) -> None:
         """These cannot be remembered one by one: after a while compare everything, and find them again."""
         oldest, suspect = min(change.since for change in changes), any(change.flags & SUSPECT for change in changes)
+        self.why = "more names were refused than can be remembered"
         self._all_since = _earlier(self._all_since, _epoch(oldest))
         self._again({b"": Change(SUSPECT if suspect else 0, oldest)}, backoff)
 

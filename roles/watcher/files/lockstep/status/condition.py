@@ -32,7 +32,11 @@ def of_target(mirror: MirrorSync, target: TargetSync, now: float) -> Condition:
     """The state of a target; `now` is monotonic seconds."""
     standing, config = target.standing, mirror.config
     if mirror.custody.held:
-        return Condition("held", mirror.custody.held)
+        return Condition(
+            "held",
+            f"{mirror.custody.held}; nothing is sent or deleted until it is right again, or until: "
+            f"lockstep release {config.name}",
+        )
     if standing.held:
         return Condition(
             "held",
@@ -57,7 +61,7 @@ def of_target(mirror: MirrorSync, target: TargetSync, now: float) -> Condition:
     if not mirror.watched:
         return Condition("starting", "setting watches")
     if not target.reconcile.whole_done or target.reconcile.whole_wanted:
-        return Condition("reconciling")
+        return Condition("reconciling", target.reconcile.why)
     oldest = target.oldest()
     if oldest is not None and now - oldest > config.max_wait + BEHIND:
         return Condition("behind", f"the oldest change waits for {now - oldest:.0f} s")
