@@ -26,7 +26,7 @@ def situation() -> tuple[Any, Any]:
     )
     target = SimpleNamespace(
         standing=Standing(),
-        reconcile=SimpleNamespace(whole_done=True, whole_wanted=False, state="done", error="", why="on schedule"),
+        reconcile=SimpleNamespace(whole_done=True, whole_wanted=False, state="done", unread="", why="on schedule"),
         oldest=lambda: None,
     )
     return mirror, target
@@ -74,7 +74,7 @@ def late(mirror: Any, target: Any) -> None:
 
 
 def incomplete(mirror: Any, target: Any) -> None:
-    target.reconcile.error = "unreadable"
+    target.reconcile.unread = "unreadable"
 
 
 ALL = [
@@ -89,10 +89,10 @@ ALL = [
     (refused, "behind", "denied, and 1 more"),
     (unwatched, "behind", "1 directories are not watched, secret: permission denied"),
     (starting, "starting", "setting watches"),
+    (incomplete, "behind", "not everything could be compared: unreadable"),
     (never_compared, "reconciling", "on schedule"),
     (compared_again, "reconciling", "on schedule"),
     (late, "behind", "the oldest change waits for 16 s"),
-    (incomplete, "behind", "the last comparison was not complete: unreadable"),
 ]
 
 

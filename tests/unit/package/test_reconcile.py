@@ -509,23 +509,26 @@ def test_what_could_not_be_compared_completely_is_compared_again(
     program.chmod(0o755)
     rig.source.rsync = str(program)
     rig.reconcile.want_all(5.0)
+    told = set()
 
     async def work() -> None:
         deadline = time.monotonic() + 20
-        while not rig.reconcile.error:
+        while not rig.reconcile.unread:
             assert time.monotonic() < deadline
             rig.reconcile.proceed()
             await asyncio.sleep(0.002)
-        assert "opendir" in rig.reconcile.error
+        assert "opendir" in rig.reconcile.unread
         assert b"new" not in rig.backlog.paths
-        while rig.reconcile.error or rig.reconcile.busy:
+        while rig.reconcile.unread or rig.reconcile.busy:
             assert time.monotonic() < deadline
+            told.add((rig.reconcile.state, bool(rig.reconcile.unread)))
             rig.reconcile.proceed()
             await asyncio.sleep(0.002)
         rig.reconcile.stop()
 
     asyncio.run(work())
     assert b"new" in rig.backlog.paths
+    assert ("comparing", True) in told, "it is told until a comparison has shown that it is over"
 
 
 def test_after_an_error_of_reading_it_is_compared_again_though_nothing_is_to_be_complained_of(

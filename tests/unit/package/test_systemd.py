@@ -26,6 +26,8 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
             monkeypatch.setenv("NOTIFY_SOCKET", "@" + name)
         listening.settimeout(5)
         yield listening
+        systemd._channel().close()
+        systemd._channel.cache_clear()
 
 
 def test_each_message_reaches_the_manager(manager: socket.socket) -> None:

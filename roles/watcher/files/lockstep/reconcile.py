@@ -106,6 +106,7 @@ class Reconcile:
         self.state = "none"
         self.why = ""  # that everything is compared, for people to read
         self.error = ""
+        self.unread = ""  # why not everything could be compared, until it can
         self.started: Optional[float] = None
         self.finished: Optional[float] = None
         self.handed = 0  # differences, or done for another reason
@@ -260,6 +261,7 @@ class Reconcile:
 
     def start_over(self) -> None:
         """The source was lost: what a comparison has seen of it, or of what stood there instead, counts for nothing."""
+        self.unread = ""
         if self._running is not None:
             self._running.unwanted = True
             self._running.kill()
@@ -344,8 +346,10 @@ class Reconcile:
         # a subtree that vanished meanwhile gives an event of its own
         self.error = next(iter(outcome.refused.values()), outcome.reason)
         if self.error or ended.code == READ_ERRORS:
+            self.unread = self.error
             self._try_again()
         elif not self._incomplete:
+            self.unread = ""
             self._retry.reset()
         target.standing.answered(time.monotonic(), self._began, command.Lane.COUNT)
         whole = comparison.scope.whole
