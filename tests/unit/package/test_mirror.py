@@ -161,6 +161,31 @@ def test_what_was_lost_is_not_confirmed_before_it_was_compared(config_file: Path
     asyncio.run(run())
 
 
+def test_what_has_no_watch_is_not_confirmed_beyond_the_last_comparison(config_file: Path) -> None:
+    """Killed before the next one, it would not be looked for what was rewritten there with its size and time."""
+
+    async def run() -> None:
+        settings = load(str(config_file))
+        mirror = MirrorSync(settings.mirrors[0], settings, lambda: None)
+        target = mirror.targets[0]
+        mirror.start()
+        try:
+            await _until(lambda: mirror.watched and target.reconcile.whole_done and target.oldest() is None, mirror)
+            await asyncio.sleep(0.05)
+            mirror._drained = time.monotonic()
+            assert mirror.tree is not None
+            for problems in ({b"d": "no watch was left"}, {}):
+                mirror.tree.problems = dict(problems)
+                mirror._remember()
+                remembered = mirror.memory.confirmed[target.config.url]
+                assert (remembered <= mirror._scheduled) == bool(problems)
+        finally:
+            mirror.close()
+            await _until(lambda: not any(target.busy for target in mirror.targets))
+
+    asyncio.run(run())
+
+
 def test_a_memory_that_cannot_be_written_is_told_once_and_when_it_can_again(
     config_file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

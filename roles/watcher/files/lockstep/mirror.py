@@ -336,7 +336,8 @@ class MirrorSync:
             if target.reconcile.whole_done and self.watched:
                 oldest = target.oldest()
                 confirmed = self._clock + min(self._drained, now if oldest is None else oldest)
-                missed = (self._missed_since, self._missed_again, target.reconcile.unproven(oldest))
+                unseen = self._scheduled if self.tree is not None and self.tree.problems else None
+                missed = (unseen, self._missed_since, self._missed_again, target.reconcile.unproven(oldest))
                 self.memory.confirmed[target.config.url] = min([confirmed, *(at for at in missed if at is not None)])
                 active = active or last or oldest is not None or self._active(target)
         if active:
