@@ -161,6 +161,24 @@ def test_what_was_lost_is_not_confirmed_before_it_was_compared(config_file: Path
     asyncio.run(run())
 
 
+def test_a_mirror_that_is_closed_tells_no_more_states(config_file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its end was told as a new start, 'starting: setting watches'."""
+    caplog.set_level("INFO")
+
+    async def run() -> None:
+        settings = load(str(config_file))
+        mirror = MirrorSync(settings.mirrors[0], settings, lambda: None)
+        mirror.start()
+        await _until(lambda: mirror.watched and not mirror.targets[0].reconcile.busy, mirror)
+        mirror.close()
+        told = len(caplog.records)
+        mirror._tell()
+        await _until(lambda: not any(target.busy for target in mirror.targets))
+        assert len(caplog.records) == told
+
+    asyncio.run(run())
+
+
 def test_what_has_no_watch_is_not_confirmed_beyond_the_last_comparison(config_file: Path) -> None:
     """Killed before the next one, it would not be looked for what was rewritten there with its size and time."""
 

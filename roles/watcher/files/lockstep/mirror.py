@@ -71,6 +71,7 @@ class MirrorSync:
         self._conditions: dict[TargetSync, Condition] = {}
         self._told: dict[TargetSync, str] = {}  # the state that the log has told last
         self._sparing: dict[TargetSync, Sparing] = {}
+        self._closed = False
         self._log = logging.LoggerAdapter(log, {"mirror": config.name})
 
     # ------------------------------------------------------------------ what targets ask (target.Source)
@@ -176,6 +177,7 @@ class MirrorSync:
 
     def close(self) -> None:
         self._remember(last=True)
+        self._closed = True
         self._unwatch()
         for target in self.targets:
             target.close()
@@ -367,6 +369,8 @@ class MirrorSync:
         if held != self.memory.held:
             self.memory.held = held
             self._save()
+        if self._closed:
+            return  # what it is without its watches is no news
         now = time.monotonic()
         for target in self.targets:
             condition = of_target(self, target, now)
