@@ -21,8 +21,8 @@ from lockstep.intake import Intake
 from lockstep.source import Reading
 from lockstep.source.spacing import Spacing
 from lockstep.source.watches import WatchTree
-from lockstep.sparing import Sparing
 from lockstep.source.witness import FEW
+from lockstep.sparing import Sparing
 from lockstep.status.condition import Condition, of_target
 from lockstep.target import TargetSync
 
