@@ -14,7 +14,7 @@ HERE := $(COLLECTIONS)/ansible_collections/lockstep/realtime
 export ANSIBLE_COLLECTIONS_PATH := $(COLLECTIONS)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help venv demo demo-down bench bench-core test test-quick test-unit test-system test-churn test-sanity test-e2e test-faults test-faults-short soak fuzz lint types build clean
+.PHONY: help venv demo demo-down bench bench-core test test-quick test-unit test-system test-churn test-workloads test-sanity test-e2e test-nfs docs-nfs test-faults test-faults-short soak fuzz lint types build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,7 +42,7 @@ demo-down: venv $(HERE) ## leaves nothing of the demo behind
 	PYTHONDONTWRITEBYTECODE=1 $(BIN)/ansible-playbook -i inventories/demo playbooks/demo.yml -e demo_dir='$(DEMO_DIR)' -e lockstep_state=absent
 	rm -rf -- '$(DEMO_DIR)'
 
-test: lint types test-sanity test-unit test-system test-e2e test-faults-short ## everything; as root it boots the lab's hosts
+test: lint types test-sanity test-unit test-system test-e2e test-nfs test-faults-short ## everything; as root it boots the lab's hosts
 
 test-quick: lint types test-unit ## what needs no hosts, in minutes
 
@@ -59,9 +59,15 @@ test-unit: venv $(HERE) ## the package and the plugins, without a host
 	@tests/install-needs rsync bindfs
 	$(BIN)/pytest tests/unit
 
+WORKLOADS := git logrotate stress-ng unzip vim zip
+
 test-system: venv ## the watcher against a real rsync daemon on this machine
-	@tests/install-needs rsync acl inotify-tools
+	@tests/install-needs rsync acl inotify-tools $(WORKLOADS)
 	$(BIN)/pytest tests/system
+
+test-workloads: venv ## other people's programs in the source, at length
+	@tests/install-needs rsync $(WORKLOADS)
+	WORKLOADS=long $(BIN)/pytest tests/system -k workload
 
 # OPERATIONS=100000 is the nightly form; one that fails prints the command that plays it again.
 OPERATIONS ?= 100000
@@ -90,6 +96,14 @@ test-e2e: venv $(HERE) ## the demo, and as root the playbooks on the lab's hosts
 	@if [ "$$(id -u)" = 0 ]; then tests/install-needs; else \
 	  echo 'make: the lab needs root, and this is user '"$$(id -un)"': only the demo is tested' >&2; tests/install-needs rsync; fi
 	$(BIN)/pytest tests/e2e
+
+test-nfs: venv $(HERE) ## as root, clients of an NFS server, of versions 3 and 4, on the lab's hosts
+	@if [ "$$(id -u)" = 0 ]; then tests/install-needs && $(BIN)/pytest tests/nfs; else \
+	  echo 'make: the lab needs root, and this is user '"$$(id -un)"': no NFS client is tested' >&2; fi
+
+docs-nfs: venv $(HERE) ## as root, what of NFS clients arrives when: the table in docs/nfs.md
+	@tests/install-needs
+	LOCKSTEP_NFS_TIMES=20 LOCKSTEP_NFS_TABLE=docs/nfs.md $(BIN)/pytest tests/nfs -k 'arrives or pause'
 
 test-faults: venv $(HERE) ## as root, every fault on the lab's hosts; writes docs/reliability.md
 	@tests/install-needs

@@ -25,6 +25,7 @@ NOT_SHIPPED = (
         "tests/hosts/",
         "tests/install-needs",
         "tests/lab/",
+        "tests/nfs/",
         "tests/sanity/run",
         "tests/soak/",
         "tests/system/",
