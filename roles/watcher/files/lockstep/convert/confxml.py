@@ -141,10 +141,11 @@ class _Head:
                 )
                 continue
             mirror.exclude += [pattern for pattern in found if pattern not in mirror.exclude]
+            point = ", and ? is any character but a slash" if any("?" in pattern for pattern in found) else ""
             mirror.note(
                 exclude.line,
                 f"exclude {expression}",
-                f"is {' and '.join(found)} here; a directory that matches is not watched, and all in it is left out",
+                f"is {' and '.join(found)} here{point}; a directory that matches goes with all that is in it",
             )
 
     def _schedule(self, crontab: Element | None, mirror: Mirror) -> None:
