@@ -7,6 +7,7 @@ from __future__ import annotations
 
 # Lines of a table, all told; a screen has about 50, and the play's own words need some.
 LINES = 40
+WIDTH = 120  # of a line, where there are so many that the reasons must not fill the screen
 # Worst first; what is not in the list is not known, and worst of all.
 STATES = ("no answer", "held", "down", "behind", "paused", "starting", "reconciling", "live")
 
@@ -34,7 +35,8 @@ def audit(told):
     rows, hosts = [], {}
     for host, answers in told.items():
         found = [row for answer in answers for row in _audit_rows(host, answer)]
-        hosts[host] = bool(found) and all(row["well"] for row in found)
+        if found:  # a host may have none of the mirrors
+            hosts[host] = all(row["well"] for row in found)
         rows += found
     counts = {kind: sum(row["counts"][kind] for row in rows) for kind in ("missing", "different", "extra")}
     head = _in_step(hosts) + ": " + ", ".join(f"{number} {kind}" for kind, number in counts.items())
@@ -46,7 +48,8 @@ def resync(told):
     rows, hosts = [], {}
     for host, answers in told.items():
         found = [row for answer in answers for row in _resync_rows(host, answer)]
-        hosts[host] = bool(found) and all(row["well"] for row in found)
+        if found:
+            hosts[host] = all(row["well"] for row in found)
         rows += found
     head = _in_step(hosts) + f": {_count(sum(row['found'] for row in rows), 'difference')} found and sent"
     return table(head, ("host", "mirror", "target", "state", "differences", "sent"), rows)
@@ -55,7 +58,8 @@ def resync(told):
 def table(head, columns, rows):
     """The head and a line for each row; of more rows than a screen has, those that are well are only counted."""
     shown, rest = rows, []
-    if len(rows) + 2 > LINES:
+    many = len(rows) + 2 > LINES
+    if many:
         worst = sorted((row for row in rows if not row["well"]), key=lambda row: row["rank"])
         shown, more = worst[: LINES - 4], len(worst) - len(worst[: LINES - 4])
         if more:
@@ -70,6 +74,8 @@ def table(head, columns, rows):
         "  ".join([*(f"{cell:<{width}}" for cell, width in zip(line, widths)), note]).rstrip()
         for line, note in zip(cells, notes)
     ]
+    if many:
+        lines = [line if len(line) <= WIDTH else line[: WIDTH - 3] + "..." for line in lines]
     return [head, *(lines if shown else []), *rest]
 
 
