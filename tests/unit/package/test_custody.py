@@ -103,6 +103,17 @@ def test_the_operator_can_accept_another_one(custody: Custody, source: Path, tmp
     assert Custody(os.fsencode(source), memories.load(str(tmp_path), "data")).check()
 
 
+def test_nobody_knows_the_source_by_a_memory_that_cannot_be_read(source: Path, tmp_path: Path) -> None:
+    """C7: it may be an empty mount point as well."""
+    (tmp_path / "data.json").write_text("{")
+    custody = Custody(os.fsencode(source), memories.load(str(tmp_path), "data"))
+    assert not custody.check()
+    assert f"{tmp_path / 'data.json'} cannot be read" in custody.held
+    custody.accept()
+    assert custody.check()
+    assert Custody(os.fsencode(source), memories.load(str(tmp_path), "data")).check()
+
+
 def test_nothing_can_be_accepted_where_there_is_nothing(custody: Custody, source: Path) -> None:
     custody.check()
     source.rename(source.with_name("before"))

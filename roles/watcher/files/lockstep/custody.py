@@ -46,6 +46,7 @@ class Custody:
         """The operator says: this is the source now.  Raises OSError when there is none."""
         now = identity.read(self._source)
         self._memory.identity, self._memory.nested, self._memory.evidence = now, self._nested(), []
+        self._memory.unreadable = ""
         self.witness.forget()
         self._memory.save()
         self.check()
@@ -85,6 +86,9 @@ class Custody:
                 f"{os.fsdecode(self._source)} is on a network file system ({now.fstype}), which reports no changes "
                 "made by others; run the watcher on its server"
             )
+            return
+        if self._memory.unreadable:
+            self.hold(f"whether this is still the right source is not known: {self._memory.unreadable}")
             return
         known = self._memory.identity
         if known is not None:

@@ -1,21 +1,18 @@
 """What a mirror remembers across restarts: which source it was, and since when ctimes tell what a target lacks.
 
-Nothing here is needed to be right, only to be quick and careful: without it the source is taken as it is, and the first
-reconcile compares sizes and times.
+Without it the source is taken as it is, and the first reconcile compares sizes and times.  That is right where there
+never was one; a memory that is there and cannot be read holds the mirror, for nobody knows then which source was meant.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 from dataclasses import dataclass, field
 from typing import Optional
 
 from lockstep.source.identity import Identity
 from lockstep.source.witness import Sighting
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -31,6 +28,7 @@ class Memory:
     confirmed: dict[str, float] = field(default_factory=dict)
     held: list[str] = field(default_factory=list)
     evidence: list[Sighting] = field(default_factory=list)
+    unreadable: str = ""  # why what was remembered is not known
 
     def save(self) -> None:
         """Replace the file in one step, on the disk before it counts.  Raises OSError."""
@@ -50,7 +48,7 @@ class Memory:
 
 
 def load(state_dir: str, mirror: str) -> Memory:
-    """The memory of a mirror; an empty one where there is none, or none that can be read."""
+    """The memory of a mirror; an empty one where there is none, or, `unreadable`, none that can be read."""
     path = os.path.join(state_dir, f"{mirror}.json")
     try:
         with open(path, encoding="ascii") as file:
@@ -63,6 +61,5 @@ def load(state_dir: str, mirror: str) -> Memory:
     except FileNotFoundError:
         return Memory(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
-        log.warning("mirror %s: %s cannot be read (%s); starting without it", mirror, path, err)
-        return Memory(path)
+        return Memory(path, unreadable=f"{path} cannot be read ({err})")
     return Memory(path, identity, nested, confirmed, held, evidence)

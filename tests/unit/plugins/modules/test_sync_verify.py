@@ -182,8 +182,8 @@ def test_a_read_only_target_receives_nothing_and_says_so(daemons, syncers, verif
     assert left(source) == []
 
 
-def test_few_connections_at_the_daemon_suffice(daemons, syncers, verify):
-    daemon = daemons(max_connections="3", lock_file="LOCK")
+def test_few_connections_at_the_daemon_suffice(daemons, syncers, verify, tmp_path):
+    daemon = daemons(max_connections="3", lock_file=str(tmp_path / "lock"))
     syncers(daemon)
     answer = verify(daemon, steps=["create", "rename", "delete"])
     assert not answer.failed, answer.output
