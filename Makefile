@@ -56,13 +56,13 @@ types: venv ## the watcher's package, strictly typed
 	$(BIN)/mypy --strict roles/watcher/files/lockstep
 
 test-unit: venv $(HERE) ## the package and the plugins, without a host
-	@tests/install-needs rsync bindfs
+	@tests/install-needs rsync bindfs prometheus
 	$(BIN)/pytest tests/unit
 
 WORKLOADS := git logrotate stress-ng unzip vim zip
 
-test-system: venv ## the watcher against a real rsync daemon on this machine
-	@tests/install-needs rsync acl inotify-tools $(WORKLOADS)
+test-system: venv ## the watcher against a real rsync daemon on this machine, its page in a real browser
+	@tests/install-needs rsync acl inotify-tools chromium chromium-driver prometheus $(WORKLOADS)
 	$(BIN)/pytest tests/system
 
 test-workloads: venv ## other people's programs in the source, at length

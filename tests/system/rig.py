@@ -132,6 +132,9 @@ class Watcher:
         self.process: subprocess.Popen[bytes] | None = None
         self.before: list[str] = []  # a command that runs the watcher's, to put it into another namespace
         self.program = ["-m", "lockstep"]  # what python runs
+        self.status_part: dict[str, Any] = {"listen": f"127.0.0.1:{self.http}", "socket": str(self.socket)}
+        self.notify: dict[str, Any] = {}
+        self.log_level = "debug"
         self.mirrors: list[dict[str, Any]] = [{"name": "data", "source": str(source), "targets": targets, **mirror}]
         self.write()
 
@@ -139,9 +142,10 @@ class Watcher:
         self.config.write_text(
             yaml.safe_dump(
                 {
-                    "log_level": "debug",
+                    "log_level": self.log_level,
                     "state_dir": str(self.folder / "state"),
-                    "status": {"listen": f"127.0.0.1:{self.http}", "socket": str(self.socket)},
+                    "status": self.status_part,
+                    "notify": self.notify,
                     "mirrors": self.mirrors,
                 }
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import sys
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from lockstep import cli
+from lockstep.status import client
 from lockstep.status.control import ControlServer
 
 CONFIG = "mirrors:\n  - {{name: data, source: {source}, targets: [{{url: 'file://{target}'}}]}}\nstate_dir: {state}\n"
@@ -89,9 +91,71 @@ def test_status_is_a_success_only_when_all_is_live(service: Service, mirror: str
 def test_status_shows_lines_or_json(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
     service.answer = status("live", "live")
     cli.main(["status", "--socket", service.path])
-    assert capsys.readouterr().out.startswith("lockstep None: live\n")
+    assert capsys.readouterr().out.startswith("All is in step.")
     cli.main(["status", "--json", "--socket", service.path])
     assert json.loads(capsys.readouterr().out) == service.answer["status"]
+
+
+def test_status_is_a_verdict_for_nagios(service: Service, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for target, code, word in (("live", 0, "OK"), ("reconciling", 1, "WARNING"), ("held", 2, "CRITICAL")):
+        service.answer = status(target, target)
+        service.answer["status"]["healthy"] = target == "live"
+        assert cli.main(["status", "--nagios", "--socket", service.path]) == code
+        said = capsys.readouterr().out
+        assert said.startswith(f"LOCKSTEP {word} - ")
+        assert said.count("\n") == 1
+    service.answer = {"ok": False, "error": "odd | and\nmore"}
+    assert cli.main(["status", "--nagios", "--socket", service.path]) == 3
+    assert capsys.readouterr().out == "LOCKSTEP UNKNOWN - odd / and\\nmore\n"
+    assert cli.main(["status", "--nagios", "--socket", str(tmp_path / "none")]) == 2
+    assert "CRITICAL - nothing listens" in capsys.readouterr().out
+
+
+def test_status_is_watched_until_somebody_interrupts(
+    service: Service, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exit status is that of the last look; a service that is gone for a while ends nothing."""
+    answers = [status("live", "live"), {"ok": False, "error": "busy"}, status("down", "down"), status("live", "live")]
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == len(answers):
+            raise KeyboardInterrupt
+        service.answer = answers[len(pauses)]
+
+    service.answer = answers[0]
+    monkeypatch.setattr(client.time, "sleep", pause)
+    assert cli.main(["status", "--watch", "0.5", "--socket", service.path]) == 0
+    said = capsys.readouterr().out
+    assert pauses == [0.5] * 4
+    assert said.count("All is in step.") == 2
+    assert "busy" in said
+    assert "is down." in said
+    assert "\x1b" not in said
+
+
+def test_colour_is_for_terminals_that_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    assert client.colourful(Terminal())
+    assert not client.colourful(io.StringIO())
+    monkeypatch.setenv("TERM", "dumb")
+    assert not client.colourful(Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not client.colourful(Terminal())
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "soon", "1e9"])
+def test_a_time_that_makes_no_sense_is_wrong_usage(seconds: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["status", f"--watch={seconds}"])
+    assert caught.value.code == 2
 
 
 @pytest.mark.parametrize("argv", [["status"], ["resync", "data"], ["release", "data"]])

@@ -10,7 +10,8 @@ from subprocess import run
 import pytest
 
 from lockstep import config_options
-from lockstep.config import ConfigError, MaxDelete, Target, load, parse
+from lockstep.config import ConfigError, MaxDelete, Notify, Target, load, parse
+from lockstep.config_notify import Command, Post
 
 FULL = rb"""
 state_dir: /var/lib/lockstep/
@@ -94,6 +95,44 @@ def test_http_can_be_switched_off(listen: str) -> None:
     assert parse(minimal(top=f"status: {{listen: {listen}}}"), "x").status.listen is None
 
 
+@pytest.mark.parametrize(
+    ("listen", "understood"),
+    [
+        ("localhost:80", ("localhost", 80)),
+        ("127.1.2.3:80", ("127.1.2.3", 80)),
+        ("[::1]:80", ("::1", 80)),
+        ("unix:/run//x/http.sock", "/run/x/http.sock"),
+    ],
+)
+def test_where_only_this_host_comes_in_no_token_is_needed(listen: str, understood: object) -> None:
+    status = parse(minimal(top=f"status: {{listen: '{listen}'}}"), "x").status
+    assert (status.listen, status.token_file) == (understood, None)
+
+
+def test_with_a_token_it_may_listen_everywhere() -> None:
+    status = parse(minimal(top="status: {listen: '0.0.0.0:80', token_file: /etc/lockstep/token}"), "x").status
+    assert (status.listen, status.token_file) == (("0.0.0.0", 80), "/etc/lockstep/token")
+
+
+def test_who_is_told_is_understood() -> None:
+    text = """notify:
+  behind: 120
+  down: 5
+  interval: 15
+  to:
+    - {command: [/usr/local/bin/page, -u, critical], timeout: 3}
+    - {url: "https://alerts.example/hook?x=1", token_file: /etc/lockstep/secrets/alerts}
+    - {url_file: /etc/lockstep/secrets/chat}
+"""
+    found = parse(minimal(top=text), "x").notify
+    assert found == Notify(120.0, 5.0, 15.0, (
+        Command(("/usr/local/bin/page", "-u", "critical"), 3.0),
+        Post("https://alerts.example/hook?x=1", None, "/etc/lockstep/secrets/alerts", 10.0),
+        Post(None, "/etc/lockstep/secrets/chat", None, 10.0),
+    ))  # fmt: skip
+    assert parse(minimal(), "x").notify == Notify(60.0, 10.0, 30.0, ())
+
+
 def test_a_longer_quiet_lengthens_the_default_wait() -> None:
     assert parse(minimal("quiet: 20"), "x").mirrors[0].max_wait == 20.0
 
@@ -173,6 +212,29 @@ def test_aliases_that_multiply_are_cut_short() -> None:
         (minimal(top="status: {listen: 8008}"), "status.listen: must be text"),
         (minimal(top="status: {listen: localhost}"), "status.listen: must be HOST:PORT"),
         (minimal(top="status: {listen: 'h:70000'}"), "status.listen: the port must be a number from 1 to 65535"),
+        (
+            minimal(top="status: {listen: '0.0.0.0:8008'}"),
+            "status.listen: 0.0.0.0:8008 can be reached from other hosts",
+        ),
+        (minimal(top="status: {listen: '[::]:8008'}"), "so status.token_file is required; give one, or listen at"),
+        (minimal(top="status: {listen: 'nfs01:8008'}"), "status.listen: nfs01:8008 can be reached from other hosts"),
+        (minimal(top="status: {listen: 'unix:http.sock'}"), "status.listen: must be an absolute path"),
+        (minimal(top=f"status: {{listen: 'unix:/{'s' * 120}'}}"), "status.listen: is longer than the 107 bytes"),
+        (minimal(top="status: {token_file: token}"), "status.token_file: must be an absolute path"),
+        (minimal(top="log_format: xml"), "log_format: must be one of text, json, not 'xml'"),
+        (minimal(top="notify: {behnd: 1}"), "notify.behnd: is not a known key; did you mean behind?"),
+        (minimal(top="notify: {behind: -1}"), "notify.behind: must be from 0 to"),
+        (minimal(top="notify: {to: [{}]}"), "notify.to[0]: needs one of command"),
+        (minimal(top="notify: {to: [{url: 'http://h/', command: [/x]}]}"), "notify.to[0]: needs one of command"),
+        (minimal(top="notify: {to: [{command: /bin/x}]}"), "notify.to[0].command: must be a list"),
+        (minimal(top="notify: {to: [{command: []}]}"), "notify.to[0].command: must name a program"),
+        (minimal(top="notify: {to: [{command: [mail]}]}"), "notify.to[0].command[0]: must be the absolute path"),
+        (minimal(top="notify: {to: [{command: [/x], token_file: /t}]}"), "token_file: is for url and url_file"),
+        (minimal(top="notify: {to: [{url: 'ftp://h/'}]}"), "notify.to[0].url: must be http://HOST"),
+        (minimal(top="notify: {to: [{url: 'http://u:p@h/'}]}"), "must not contain a user or password"),
+        (minimal(top="notify: {to: [{url: 'http://h/a b'}]}"), "notify.to[0].url: must be http://HOST"),
+        (minimal(top="notify: {to: [{url: 'http://h:x/'}]}"), "notify.to[0].url: is no URL"),
+        (minimal(top="notify: {to: [{url_file: x}]}"), "notify.to[0].url_file: must be an absolute path"),
         (minimal(top="status: {listen: 'a b:80'}"), "is not the name or address of a host"),
         (minimal(top=f"status: {{socket: /{'s' * 120}}}"), "status.socket: is longer than the 107 bytes"),
         (

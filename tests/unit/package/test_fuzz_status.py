@@ -20,7 +20,7 @@ from lockstep.config import parse
 from lockstep.service import Service
 from lockstep.status.control import MAX_LINE, ControlServer
 from lockstep.status.http import StatusHttp
-from lockstep.status.snapshot import document
+from lockstep.status.snapshot import details, document
 
 FUZZ = settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "40")), deadline=None, suppress_health_check=list(HealthCheck)
@@ -47,9 +47,12 @@ class Running:
         self.service: Service = self.do(self._service())
         self._control = ControlServer(self.path, self.service._obey)
         self.do(self._control.start())
-        self._http = StatusHttp(("127.0.0.1", 0), self.loop, lambda: document(self.service))
+        self._http = StatusHttp(("127.0.0.1", 0), self.loop, self._snapshot)
         self._http.start()
         self.port = self._http.port
+
+    def _snapshot(self, detailed: bool) -> dict[str, Any]:
+        return details(self.service) if detailed else document(self.service)
 
     async def _service(self) -> Service:
         return Service("x.yml", parse(CONFIG, "x.yml"), None)

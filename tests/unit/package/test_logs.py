@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import os
+import socket
+import struct
+import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +23,8 @@ def as_it_was() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
+    for handler in root.handlers:
+        handler.close()
     root.handlers[:] = handlers
     root.setLevel(level)
 
@@ -26,6 +35,72 @@ def set_up(monkeypatch: pytest.MonkeyPatch, journal: bool, level: str = "info") 
     else:
         monkeypatch.delenv("JOURNAL_STREAM", raising=False)
     logs.set_up(level)
+
+
+@contextlib.contextmanager
+def as_a_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """The socket that stands in for the journal's; stderr is as systemd gives it to a service."""
+    path = str(tmp_path / "socket")
+    with (tmp_path / "stderr").open("w+", encoding="utf-8") as errors, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", errors)
+        found = os.fstat(errors.fileno())
+        patch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.settimeout(10)
+            channel.bind(path)
+            logs.set_up("info", journal=path)
+            yield channel
+
+
+def received(channel: socket.socket) -> dict[str, str]:
+    """The fields of one record, as the journal's native protocol has them."""
+    data, found = channel.recv(1 << 20), {}
+    while data:
+        name, _, rest = data.partition(b"\n")
+        (length,) = struct.unpack("<Q", rest[:8])
+        found[name.decode()] = rest[8 : 8 + length].decode()
+        assert rest[8 + length : 9 + length] == b"\n"
+        data = rest[9 + length :]
+    return found
+
+
+def test_the_journal_gets_fields_beside_the_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with as_a_service(tmp_path, monkeypatch) as channel:
+        log = logs.about(logging.getLogger("x"), mirror="data", target="h/m")
+        log.warning("down\nnow", extra={"state": "down", "was": "live", "seconds": 2.5, "reason": ""})
+        assert received(channel) == {
+            "MESSAGE": "mirror data target h/m: down\\nnow", "PRIORITY": "4", "SYSLOG_IDENTIFIER": "lockstep",
+            "LOCKSTEP_MIRROR": "data", "LOCKSTEP_TARGET": "h/m", "LOCKSTEP_STATE": "down", "LOCKSTEP_WAS": "live",
+            "LOCKSTEP_SECONDS": "2.5",
+        }  # fmt: skip
+
+
+def test_what_the_journal_does_not_take_goes_to_stderr_and_nobody_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with as_a_service(tmp_path, monkeypatch) as channel:
+        for number in range(2_000):  # nobody reads it
+            logging.getLogger("x").info("line %d", number)
+        taken = 0
+        channel.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while channel.recv(1 << 20):
+                taken += 1
+    lines = (tmp_path / "stderr").read_text().splitlines()
+    assert 0 < taken < 2_000
+    assert taken + len(lines) == 2_000
+    assert lines[-1] == "<6>line 1999"
+
+
+def test_as_json_a_record_is_one_object(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    logs.set_up("info", "json")
+    logs.about(logging.getLogger("x"), mirror="data").info("live %s", "a\udcff\n", extra={"state": "live"})
+    line = capsys.readouterr().err
+    found = json.loads(line)
+    assert line.count("\n") == 1
+    assert found.pop("time") == pytest.approx(time.time(), abs=5)
+    assert found == {"level": "info", "message": "mirror data: live a\\udcff\\n", "mirror": "data", "state": "live"}
 
 
 @pytest.mark.parametrize(

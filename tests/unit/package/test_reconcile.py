@@ -17,6 +17,7 @@ from lockstep.config import MaxDelete, Target
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
 from lockstep.reconcile import Reconcile
+from lockstep.record import Record
 from lockstep.standing import Standing
 
 
@@ -34,6 +35,7 @@ class Rig:
             unchanged=lambda: not self.lost,
         )  # fmt: skip
         self.standing = Standing()
+        self.record = Record()
         self.backlog = Changes(limit=1 << 62)
         self.backlog_done = True
         self.guard = DeletionGuard(limits or MaxDelete())

@@ -12,9 +12,11 @@ import pytest
 
 from lockstep.changes import CONTENT, GONE, Change
 from lockstep.progress import Progress
+from lockstep.record import STEPS, Record
+from lockstep.source import limits
 from lockstep.standing import Standing
 from lockstep.status.condition import Condition
-from lockstep.status.snapshot import PROBLEMS_SHOWN, document
+from lockstep.status.snapshot import HELD_SHOWN, PROBLEMS_SHOWN, details, document
 
 ODD = b'a\xff\n"\\\xe2\x82'
 
@@ -29,9 +31,10 @@ class Tree:
 
 
 def a_target(name: str = "h/m", **more: Any) -> Any:
-    standing = Standing()
+    standing, record = Standing(), Record()
     return SimpleNamespace(**{
         "config": SimpleNamespace(name=name, url=f"rsync://u@{name}"), "standing": standing,
+        "record": record,
         "reconcile": SimpleNamespace(
             state="sending", started=1.0, finished=None,
             progress=lambda now: Progress(10, 7, 2000, 500, 3.26, 99.96, 7.04, 60.01, 100),
@@ -44,10 +47,11 @@ def a_target(name: str = "h/m", **more: Any) -> Any:
 def a_service(*targets: Any, tree: Any = None, **more: Any) -> Any:
     mirror = SimpleNamespace(
         config=SimpleNamespace(name="data", source=b"/srv/" + ODD), targets=list(targets), tree=tree,
-        overflows=1, events=2, condition=lambda target: target.state,
+        overflows=1, events=2, custody=SimpleNamespace(held=""), condition=lambda target: target.state,
     )  # fmt: skip
     return SimpleNamespace(**{
         "mirrors": {"data": mirror}, "started": 1.0, "loaded": 2.0, "config_error": None,
+        "notifier": SimpleNamespace(state=list),
         "config": SimpleNamespace(path="/etc/x.yml", sha256="ab", status=SimpleNamespace(max_lag=60.0)), **more,
     })  # fmt: skip
 
@@ -59,21 +63,23 @@ def through_json(service: Any) -> dict[str, Any]:
 def test_in_step_it_is_healthy_and_complete() -> None:
     found = through_json(a_service(a_target(), tree=Tree()))
     assert set(found) == {
-        "version", "pid", "started", "now", "config", "state", "healthy", "unhealthy", "mirrors"
+        "version", "host", "pid", "started", "now", "config", "state", "healthy", "unhealthy", "watches", "notify",
+        "mirrors",
     }  # fmt: skip
     assert (found["state"], found["healthy"], found["unhealthy"], found["pid"]) == ("live", True, [], os.getpid())
-    assert found["config"] == {"path": "/etc/x.yml", "sha256": "ab", "loaded": 2.0, "error": None}
+    assert found["config"] == {"path": "/etc/x.yml", "sha256": "ab", "loaded": 2.0, "error": None, "max_lag": 60.0}
     (mirror,) = found["mirrors"]
     assert (mirror["watches"], mirror["overflows"], mirror["events"], mirror["reason"]) == (7, 1, 2, None)
     (target,) = mirror["targets"]
     assert set(target) == {
         "name", "url", "state", "reason", "since", "next_try", "lag", "pending", "in_flight", "batches", "names",
-        "failures", "last_confirmed", "reconcile", "held", "problems",
+        "failures", "last_confirmed", "reconcile", "held", "problems", "bytes", "rate", "counts", "refused", "errors",
     }  # fmt: skip
     assert (target["lag"], target["pending"], target["in_flight"], target["held"]) == (0.0, 3, 4, None)
     assert target["reconcile"] == {
         "state": "sending", "started": 1.0, "finished": None, "known": 10, "done": 7, "bytes_known": 2000,
         "bytes_done": 500, "rate": 3.3, "byte_rate": 100.0, "remaining": 7.0, "elapsed": 60.0, "entries": 100,
+        "arrived": None, "took": None,
     }  # fmt: skip
 
 
@@ -82,7 +88,7 @@ def test_what_is_not_known_of_a_reconcile_is_null() -> None:
     target.reconcile.progress = lambda now: Progress()
     found = through_json(a_service(target))["mirrors"][0]["targets"][0]["reconcile"]
     assert [name for name, value in found.items() if value is None] == [
-        "finished", "rate", "byte_rate", "remaining", "elapsed", "entries",
+        "finished", "arrived", "took", "rate", "byte_rate", "remaining", "elapsed", "entries",
     ]  # fmt: skip
 
 
@@ -121,7 +127,45 @@ def test_held_deletions_come_with_the_command_that_lets_them_go() -> None:
     target = a_target()
     target.standing.park({b"a": Change(GONE, 1.0)}, 30, 40, 1.0)
     found = through_json(a_service(target))["mirrors"][0]["targets"][0]
-    assert found["held"] == {"deletions": 30, "of": 40, "command": "lockstep release data"}
+    assert found["held"] == {
+        "deletions": 30, "of": 40, "command": "lockstep release data", "paths": ["a"], "more": 0,
+    }  # fmt: skip
+
+
+def test_of_very_many_held_deletions_the_first_are_shown() -> None:
+    target = a_target()
+    target.standing.park({b"%d" % number: Change(GONE, 1.0) for number in range(50)}, 50, 60, 1.0)
+    held = through_json(a_service(target))["mirrors"][0]["targets"][0]["held"]
+    assert (held["paths"], held["more"]) == ([str(number) for number in range(HELD_SHOWN)], 50 - HELD_SHOWN)
+
+
+def test_a_source_that_is_held_comes_with_its_reason_and_the_command() -> None:
+    service = a_service(a_target())
+    service.mirrors["data"].custody.held = "not mounted"
+    assert through_json(service)["mirrors"][0]["held"] == {"reason": "not mounted", "command": "lockstep release data"}
+
+
+def test_what_was_recorded_of_a_target_is_in_it() -> None:
+    target, now = a_target(), time.monotonic()
+    target.record.confirmed("content", [now - 0.2, now - 0.004], 2, 3000, now)
+    target.record.failed("nothing listens at the target's port", now - 60.0)
+    target.record.failed("nothing listens at the target's port", now - 30.0)
+    target.record.tick(now, 0.0, 0)
+    found = json.loads(json.dumps(details(a_service(target)), allow_nan=False))["mirrors"][0]["targets"][0]
+    assert (found["bytes"], found["counts"]["batches"]) == (3000, {"content": 1})
+    assert found["counts"]["failures"] == {"unreachable": 2}
+    (error,) = found["errors"]
+    assert (error["times"], error["last"] - error["first"]) == (2, pytest.approx(30.0))
+    assert error["last"] == pytest.approx(time.time() - 30.0, abs=2.0)
+    assert sum(found["lag_histogram"]["counts"]) == 2
+    assert found["lag_histogram"]["sum"] == pytest.approx(0.204)
+    assert len(found["history"]["lag"]) == len(found["history"]["state"]) == STEPS
+    assert (found["history"]["lag"][-1], found["history"]["state"][-1]) == (0.2, 0)
+
+
+def test_how_many_watches_are_in_use_and_allowed_is_told() -> None:
+    found = through_json(a_service(a_target(), tree=Tree()))["watches"]
+    assert found == {"used": 7, "allowed": limits.allowed()}
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def told_of(rsync: pathlib.Path | str, tmp_path: pathlib.Path) -> list[str]:
     """What the preflight's script tells of a host with this rsync: its first line, in words."""
     tasks = yaml.safe_load(VARIABLES.parents[1].joinpath("tasks/preflight.yml").read_text())
     script = next(task["vars"]["__watcher_look"] for task in tasks if "__watcher_look" in task.get("vars", {}))
-    words = ["sh", "-c", script, "sh", str(rsync), sys.executable, "nogroup", str(tmp_path / "running")]
+    words = ["sh", "-c", script, "sh", str(rsync), sys.executable, "json", "nogroup", str(tmp_path / "running")]
     done = subprocess.run(words, capture_output=True, text=True, check=True, env={"TMPDIR": str(tmp_path)})
     assert done.stderr == ""
     return done.stdout.splitlines()[0].split()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -71,7 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--offline", action="store_true", help="do not log in to the targets")
 
     status = _command(commands, "status", _status, "show how it goes; exit status 0 only when all is in step", True)
-    status.add_argument("--json", action="store_true", help="as JSON, with everything")
+    how = status.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="as JSON, with everything")
+    how.add_argument("--nagios", action="store_true", help="one line with performance data; exit status 0, 1, 2 or 3")
+    how.add_argument("--watch", type=_seconds, nargs="?", const=2.0, metavar="SECONDS",
+                     help="again every so many seconds (default: 2), until interrupted")  # fmt: skip
 
     resync = _command(commands, "resync", _resync, "compare a mirror with its targets now, and send what differs", True)
     resync.add_argument("mirror", metavar="MIRROR", help="the mirror's name")
@@ -162,26 +165,22 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from lockstep.status import control, render  # noqa: PLC0415
+    from lockstep.status import client, control  # noqa: PLC0415
 
     try:
-        answer = control.ask(arguments.socket, {"command": "status"})
-    except control.ControlError as error:
+        return client.run(arguments.socket, arguments.json, arguments.nagios, arguments.watch)
+    except (control.ControlError, client.NoStatus) as error:
         return _fail(str(error))
-    status = answer.get("status")
-    if answer.get("ok") is not True or not isinstance(status, dict):
-        return _fail(render.plain(answer.get("error", "the service gave no status")))
-    if arguments.json:
-        print(json.dumps(status, indent=2))
-    else:
-        print(render.text(status, sys.stdout.isatty() and "NO_COLOR" not in os.environ), end="")
-    return OK if _in_step(status) else FAILED
 
 
-def _in_step(status: dict[str, Any]) -> bool:
-    mirrors = status.get("mirrors") or []
-    targets = [target for mirror in mirrors for target in mirror.get("targets") or []]
-    return all(part.get("state") == "live" for part in (status, *mirrors, *targets))
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 86400.0:
+        raise argparse.ArgumentTypeError(f"seconds from 0.1 to 86400 are wanted, not {text!r}")
+    return seconds
 
 
 def _resync(arguments: argparse.Namespace) -> int:
@@ -193,15 +192,15 @@ def _control(arguments: argparse.Namespace) -> int:
 
 
 def _request(arguments: argparse.Namespace, request: dict[str, Any]) -> int:
-    from lockstep.status import control, render  # noqa: PLC0415
+    from lockstep.status import control, words  # noqa: PLC0415
 
     try:
         answer = control.ask(arguments.socket, request)
     except control.ControlError as error:
         return _fail(str(error))
     if answer.get("ok") is not True:
-        return _fail(render.plain(answer.get("error", "the service refused")))
-    print(render.plain(answer.get("message", "done")))
+        return _fail(words.plain(answer.get("error", "the service refused")))
+    print(words.plain(answer.get("message", "done")))
     return OK
 
 

@@ -9,23 +9,24 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockstep import config_options, config_overlap, config_url, filters
+from lockstep import config_notify, config_options, config_overlap, config_paths, config_status, config_url, filters
 from lockstep.config_errors import ConfigError, Problems
+from lockstep.config_notify import Notify
+from lockstep.config_status import Status
 from lockstep.config_url import Target
 
 if TYPE_CHECKING:
     from lockstep.config_yaml import Mapping, Value
 
-__all__ = ["Config", "ConfigError", "MaxDelete", "Mirror", "Status", "Target", "load", "parse"]
+__all__ = ["Config", "ConfigError", "MaxDelete", "Mirror", "Notify", "Status", "Target", "load", "parse"]
 
 # A fleet of a thousand mirrors with a hundred patterns each stays below this; a file beyond it is not ours.
 MAX_BYTES = 1024 * 1024
-# A unix socket's address holds 108 bytes, the closing NUL among them (unix(7)).
-MAX_SOCKET_PATH = 107
 YEAR = 366 * 86400.0
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 NAME_DESCRIBED = "letters, digits, _ . and -, at most 64, the first a letter or digit"
 LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("text", "json")
 
 
 @dataclass(frozen=True)
@@ -60,15 +61,6 @@ class Mirror:
 
 
 @dataclass(frozen=True)
-class Status:
-    """Where the watcher tells how it is. `listen` is None for no HTTP; `max_lag` (seconds) is healthz's limit."""
-
-    listen: tuple[str, int] | None
-    socket: str
-    max_lag: float
-
-
-@dataclass(frozen=True)
 class Config:
     """A whole configuration file. `sha256` is of its bytes, so that others can tell which one is running."""
 
@@ -76,8 +68,10 @@ class Config:
     sha256: str
     state_dir: str
     log_level: str
+    log_format: str
     rsync: str
     status: Status
+    notify: Notify
     mirrors: tuple[Mirror, ...]
 
 
@@ -108,29 +102,18 @@ def parse(text: bytes, path: str) -> Config:
 
 
 def _config(root: Mapping, text: bytes, path: str) -> Config:
-    root.allow("state_dir", "log_level", "rsync", "status", "mirrors")
+    root.allow("state_dir", "log_level", "log_format", "rsync", "status", "notify", "mirrors")
     mirrors = root.items("mirrors", required=True, of="mirrors: a list with one mapping for each")
     return Config(
         path=path,
         sha256=hashlib.sha256(text).hexdigest(),
-        state_dir=_absolute(root.get("state_dir"), "/var/lib/lockstep"),
+        state_dir=config_paths.absolute(root.get("state_dir"), "/var/lib/lockstep"),
         log_level=root.get("log_level").choice(LOG_LEVELS, "info"),
+        log_format=root.get("log_format").choice(LOG_FORMATS, "text"),
         rsync=_program(root.get("rsync")),
-        status=_status(root.mapping("status")),
+        status=config_status.status(root.mapping("status")),
+        notify=config_notify.notify(root.mapping("notify")),
         mirrors=tuple(_mirror(item.as_mapping()) for item in mirrors),
-    )
-
-
-def _status(node: Mapping) -> Status:
-    node.allow("listen", "socket", "max_lag")
-    listen = node.get("listen")
-    socket = _absolute(node.get("socket"), "/run/lockstep/status.sock")
-    if len(socket.encode("utf-8", "surrogateescape")) > MAX_SOCKET_PATH:
-        node.get("socket").problem(f"is longer than the {MAX_SOCKET_PATH} bytes that the kernel allows; shorten it")
-    return Status(
-        listen=None if listen.is_null() else config_url.listen(listen, "127.0.0.1:8008"),
-        socket=socket,
-        max_lag=node.get("max_lag").number(60.0, 0.1, YEAR),
     )
 
 
@@ -184,7 +167,7 @@ def _target(node: Mapping) -> Target:
             item.problem("; ".join(wrong))
         options.append(option)
     password = node.get("password_file")
-    password_file = None if password.is_absent() or password.is_null() else _absolute(password, "")
+    password_file = config_paths.optional(password)
     target = config_url.target(url, password_file, tuple(options))
     if target.scheme == "file" and password_file is not None:
         password.problem("a folder of this host needs no password; leave it out")
@@ -196,7 +179,7 @@ def _target(node: Mapping) -> Target:
 
 
 def _source(value: Value) -> bytes:
-    path = _absolute(value, "")
+    path = config_paths.absolute(value, "")
     if path == "/":
         value.problem("must not be /: /proc and the watcher's own files would be mirrored; name directories below it")
     return path.encode("utf-8", "surrogateescape")
@@ -216,16 +199,3 @@ def _program(value: Value) -> str:
     if not value.failed and ("/" in program and not program.startswith("/")):
         value.problem(f"must be an absolute path or a bare name to look for in PATH, not {program!r}")
     return program
-
-
-def _absolute(value: Value, default: str) -> str:
-    """A normalised absolute path; `..` is refused, for what it means depends on links that can change."""
-    path = value.text(default)
-    if value.failed or value.is_absent():
-        return path
-    parts = [part for part in path.split("/") if part not in ("", ".")]
-    if not path.startswith("/"):
-        value.problem(f"must be an absolute path, one that begins with /, not {path!r}")
-    elif ".." in parts:
-        value.problem(f"must not contain .. : {path!r}")
-    return "/" + "/".join(parts)

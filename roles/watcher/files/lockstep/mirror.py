@@ -12,6 +12,7 @@ import shutil
 import time
 from typing import Callable, Optional
 
+from lockstep import logs
 from lockstep import memory as memories
 from lockstep.changes import ATTRIBUTES, Change
 from lockstep.config import Config, Mirror
@@ -23,7 +24,8 @@ from lockstep.source.spacing import Spacing
 from lockstep.source.watches import WatchTree
 from lockstep.source.witness import FEW
 from lockstep.sparing import Sparing
-from lockstep.status.condition import Condition, of_target
+from lockstep.status.condition import CALM, Condition, of_target, rank
+from lockstep.status.words import duration
 from lockstep.target import TargetSync
 
 log = logging.getLogger(__name__)
@@ -31,7 +33,6 @@ log = logging.getLogger(__name__)
 SCAN_SLICE = 0.02  # seconds of walking between looks at everything else
 RESCUE = 60.0  # seconds between reconciles where directories are not watched
 SAVE = 5.0
-CALM = ("live", "reconciling", "starting", "paused")  # states that nobody has to be warned of
 
 
 class MirrorSync:
@@ -72,7 +73,7 @@ class MirrorSync:
         self._told: dict[TargetSync, str] = {}  # the state that the log has told last
         self._sparing: dict[TargetSync, Sparing] = {}
         self._closed = False
-        self._log = logging.LoggerAdapter(log, {"mirror": config.name})
+        self._log = logs.about(log, mirror=config.name)
 
     # ------------------------------------------------------------------ what targets ask (target.Source)
 
@@ -174,6 +175,8 @@ class MirrorSync:
             self._remember()
         for target in self.targets:
             target.tick()
+            oldest = target.oldest()
+            target.record.tick(now, 0.0 if oldest is None else now - oldest, rank(self._conditions[target].state))
 
     def close(self) -> None:
         self._remember(last=True)
@@ -384,11 +387,20 @@ class MirrorSync:
             sparing = self._sparing.setdefault(target, Sparing())
             if sparing.may(now):
                 self._told[target] = condition.state
-                level = logging.INFO if condition.state in CALM else logging.WARNING
-                reason = f": {condition.reason}" if condition.reason else ""
-                self._log.log(level, "%s: %s%s%s", target.config.name, condition.state, reason, sparing.untold())
+                self._log_state(target, known if changed else None, condition, sparing.untold())
             elif changed:
                 sparing.keep_back()
+
+    def _log_state(self, target: TargetSync, known: Optional[Condition], condition: Condition, untold: str) -> None:
+        was = ""
+        about: dict[str, object] = {"target": target.config.name, "state": condition.state, "reason": condition.reason}
+        if known is not None:
+            seconds = max(0.0, condition.since - known.since)
+            was = f" (was {known.state} for {duration(seconds)})"
+            about.update(was=known.state, seconds=round(seconds, 1))
+        level = logging.INFO if condition.state in CALM else logging.WARNING
+        why = f": {condition.reason}" if condition.reason else ""
+        self._log.log(level, "%s%s%s%s", condition.state, was, why, untold, extra=about)
 
     def condition(self, target: TargetSync) -> Condition:
         """The target's state as it was last told."""

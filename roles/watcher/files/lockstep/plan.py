@@ -178,7 +178,7 @@ class Planner:
         # gone and here again, or moved here: another one
         lane = Lane.CONTENT if change.flags & (CONTENT | GONE | MOVED) else Lane.REST
         if stat.S_ISREG(status.st_mode) and status.st_size >= BULK:
-            self._put_bulk(lane, path, change)
+            self._put_bulk(lane, path, change, status.st_size)
         else:
             self._put(lane, path, change, status.st_size if stat.S_ISREG(status.st_mode) else 0)
 
@@ -298,8 +298,8 @@ class Planner:
         batch.size += size
         self._begin(batch)
 
-    def _put_bulk(self, lane: Lane, path: bytes, change: Change) -> None:
-        if self._bulk_slots > 0 and self._put_alone(Batch(lane, bulk=True), path, change):
+    def _put_bulk(self, lane: Lane, path: bytes, change: Change, size: int) -> None:
+        if self._bulk_slots > 0 and self._put_alone(Batch(lane, bulk=True, size=size), path, change):
             self._bulk_slots -= 1
 
     def _put_replacing(self, path: bytes, change: Change) -> None:

@@ -18,7 +18,9 @@ from collections.abc import Iterator
 
 from lockstep import config_overlap, filters
 from lockstep.config import Config, Mirror, Target
+from lockstep.notify import delivery
 from lockstep.source import identity, limits
+from lockstep.status import access
 from lockstep.transfer import command, outcome
 
 OLDEST_RSYNC = (3, 2, 0)
@@ -41,6 +43,7 @@ def local_problems(config: Config) -> list[str]:
     problems += _overlaps(config)
     problems += _watches(config)
     problems += [f"state_dir: {text}" for text in _state_dir(config.state_dir)]
+    problems += _telling(config)
     return problems
 
 
@@ -53,6 +56,18 @@ def login_problems(config: Config) -> list[str]:
             if reason is not None:
                 problems.append(f"mirrors[{n}].targets[{m}].url: mirror {mirror.name}, target {target.name}: {reason}")
     return problems
+
+
+def _telling(config: Config) -> Iterator[str]:
+    if config.status.token_file is not None:
+        try:
+            access.read_token(config.status.token_file)
+        except access.TokenError as error:
+            yield f"status.{error}"
+    for n, channel in enumerate(config.notify.to):
+        wrong = delivery.problem(channel)
+        if wrong is not None:
+            yield f"notify.to[{n}]: {wrong}"
 
 
 def _source(mirror: Mirror) -> Iterator[str]:

@@ -21,6 +21,7 @@ from lockstep.guard import DeletionGuard
 from lockstep.look import is_inside
 from lockstep.progress import Meter, Progress, seconds_left
 from lockstep.recent import changed_since
+from lockstep.record import Record
 from lockstep.standing import Standing
 from lockstep.transfer import command
 from lockstep.transfer.outcome import judge, reason
@@ -61,6 +62,8 @@ class Destination(Protocol):
     def source(self) -> Source: ...
     @property
     def standing(self) -> Standing: ...
+    @property
+    def record(self) -> Record: ...
     @property
     def guard(self) -> DeletionGuard: ...
 
@@ -120,6 +123,7 @@ class Reconcile:
         self._meter = Meter()
         self._began = 0.0
         self._took: Optional[float] = None  # seconds of the last whole comparison
+        self._whole_began = 0.0
         self._retry = Backoff(RETRY, RETRY_LONGEST)
         self._retry_at: Optional[asyncio.TimerHandle] = None
         self._incomplete: dict[bytes, Change] = {}  # what is to be compared again then
@@ -240,8 +244,10 @@ class Reconcile:
         if self._settling and self._target.backlog_done:
             self._settling = False
             self.whole_done = True
+            now = time.monotonic()
+            self._target.record.reconcile_arrived(now - self._whole_began, time.time())
             if not self.whole_wanted:
-                self._found_until = time.monotonic()
+                self._found_until = now
         if self._feeding is not None:
             self._hand_over()
         elif self._running is None and self._wanted:
@@ -289,6 +295,8 @@ class Reconcile:
             return
         self.state, self.error = "comparing", ""
         self.started, self.finished, self._began = time.time(), None, time.monotonic()
+        if scope.whole:
+            self._whole_began = self._began
         self._last_known = self._found = self.handed = self._bytes = self._handed_bytes = self._outstanding_bytes = 0
         self._outstanding.clear()
         try:
@@ -347,6 +355,7 @@ class Reconcile:
         self.error = next(iter(outcome.refused.values()), outcome.reason)
         if self.error or ended.code == READ_ERRORS:
             self.unread = self.error
+            target.record.reconcile_results["incomplete"] += 1
             self._try_again()
         elif not self._incomplete:
             self.unread = ""
@@ -474,6 +483,7 @@ class Reconcile:
     def _fail(self, why: str) -> None:
         self._want_again()
         self.state, self.error, self.finished = "failed", why, time.time()
+        self._target.record.reconcile_results["failed"] += 1
         self._target.comparison_failed(why)
 
 

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any, Callable, Optional
 
 from lockstep import config as configuration
@@ -17,12 +18,16 @@ from lockstep import logs
 from lockstep.config import Config, ConfigError
 from lockstep.mirror import MirrorSync
 from lockstep.notify import systemd
+from lockstep.notify.notifier import Notifier
+from lockstep.notify.watch import Standing
+from lockstep.status.access import TokenError
 from lockstep.status.control import ControlError, ControlServer
 from lockstep.status.http import StatusHttp
-from lockstep.status.snapshot import document
+from lockstep.status.snapshot import details, document
 
 log = logging.getLogger(__name__)
 
+NOTIFY_TIMEOUT = 1.0  # seconds for a message that is being told
 STOP_TIMEOUT = 10.0  # seconds for what is under way to end by itself
 SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -43,6 +48,7 @@ class Service:
         self._reloads: set[asyncio.Task[None]] = set()
         self._control: Optional[ControlServer] = None
         self._http: Optional[StatusHttp] = None
+        self.notifier = Notifier(config.notify, config.state_dir)
 
     async def run(self) -> int:
         """Until SIGTERM or SIGINT.  0 after an orderly stop; raises ControlError or OSError when it cannot start."""
@@ -102,10 +108,21 @@ class Service:
         while True:
             for mirror in list(self.mirrors.values()):
                 mirror.tick()
+            self.notifier.look(self._standings())
             self._closing = [m for m in self._closing if any(target.busy for target in m.targets)]
             if interval is not None:
                 systemd.watchdog()
             await asyncio.sleep(1.0)
+
+    def _standings(self) -> Iterator[Standing]:
+        now = time.monotonic()
+        for mirror in self.mirrors.values():
+            for target in mirror.targets:
+                condition, oldest = mirror.condition(target), target.oldest()
+                yield Standing(
+                    mirror.config.name, target.config.name, condition.state, condition.reason, condition.since,
+                    0.0 if oldest is None else now - oldest,
+                )  # fmt: skip
 
     async def _shut_down(self) -> None:
         systemd.stopping()
@@ -119,6 +136,7 @@ class Service:
                 for target in mirror.targets:
                     target.kill()
             await self._idle(closing, STOP_TIMEOUT / 2)
+        self.notifier.close(NOTIFY_TIMEOUT)
         if self._http is not None:
             self._http.close()
         if self._control is not None:
@@ -159,6 +177,9 @@ class Service:
         wanted = {mirror.name: mirror for mirror in new.mirrors}
         self.config, self.config_error, self.loaded = new, None, time.time()
         logging.getLogger().setLevel(new.log_level.upper())
+        if new.notify != self.notifier.config:
+            self.notifier.close()
+            self.notifier = Notifier(new.notify, new.state_dir)
         ended = [self.mirrors.pop(name) for name in old if wanted.get(name) != old[name]]
         added = [mirror for mirror in new.mirrors if mirror.name not in self.mirrors]
         self._waiting_for = {mirror.name for mirror in added}
@@ -181,7 +202,7 @@ class Service:
         await self._idle(mirrors, STOP_TIMEOUT / 2)
 
     def _refuse_what_needs_a_restart(self, new: Config) -> None:
-        for key in ("state_dir", "status", "rsync"):
+        for key in ("state_dir", "status", "rsync", "log_format"):
             if getattr(new, key) != getattr(self.config, key):
                 raise ConfigError([f"{key}: changed, which needs a restart of the service"])
 
@@ -192,10 +213,15 @@ class Service:
         self._control = ControlServer(status.socket, self._obey)
         await self._control.start()
         if status.listen is not None:
-            self._http = StatusHttp(status.listen, asyncio.get_running_loop(), lambda: document(self))
+            self._http = StatusHttp(
+                status.listen,
+                asyncio.get_running_loop(),
+                lambda detailed: details(self) if detailed else document(self),
+                token_file=status.token_file,
+            )
             try:
                 self._http.start()
-            except OSError:
+            except (OSError, ControlError, TokenError):
                 await self._control.close()
                 raise
 
@@ -241,10 +267,10 @@ def run(config_path: str, on_ready: Optional[Callable[[], None]] = None) -> int:
         for problem in err.problems:
             sys.stderr.write(f"lockstep: {config_path}: {problem}\n")
         return 2
-    logs.set_up(config.log_level)
+    logs.set_up(config.log_level, config.log_format)
     try:
         return asyncio.run(_run(config_path, config, on_ready))
-    except (ControlError, OSError) as err:
+    except (ControlError, TokenError, OSError) as err:
         sys.stderr.write(f"lockstep: {err}\n")
         return 1
 

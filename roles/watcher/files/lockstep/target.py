@@ -15,6 +15,7 @@ from functools import partial
 from itertools import chain
 from typing import Callable, Optional, Protocol
 
+from lockstep import logs
 from lockstep.backoff import Backoff
 from lockstep.batch import Batch
 from lockstep.carrier import OPTION_REFUSED, RENAMING, Carrier
@@ -35,6 +36,7 @@ from lockstep.filters import Filter
 from lockstep.look import look
 from lockstep.plan import Plan, Planner
 from lockstep.reconcile import Reconcile
+from lockstep.record import Record
 from lockstep.remains import Remains
 from lockstep.renames import MANY, Renames
 from lockstep.sparing import Sparing
@@ -49,6 +51,7 @@ log = logging.getLogger(__name__)
 QUIET = 1.0  # seconds without a change, after which the backlog goes in batches as large as any
 BACKLOG_NAMES = 500  # in smaller ones it delays live changes less
 BACKLOG_BYTES = 16 << 20
+SENDING = frozenset({Lane.CONTENT, Lane.REPLACE})  # whose files are sent whole
 PROBLEMS = 10_000  # paths refused by the target that are remembered one by one
 MORE_PROBLEMS, LONGEST = 60.0, 3600.0  # seconds until a comparison finds those again that are not
 
@@ -85,6 +88,7 @@ class TargetSync:
         self.config = config
         self.source = source
         self.standing = Standing()
+        self.record = Record()
         self.live = Changes()
         self.backlog = Changes(limit=1 << 62)  # fed by the reconcile in portions of its own
         self.reconcile = Reconcile(self)
@@ -115,7 +119,7 @@ class TargetSync:
         self._on_state = on_state
         self._kicked: Optional[asyncio.Handle] = None
         self._stopped = False
-        self._log = logging.LoggerAdapter(log, {"mirror": source.config.name, "target": config.name})
+        self._log = logs.about(log, mirror=source.config.name, target=config.name)
 
     # ------------------------------------------------------------------ what changed
 
@@ -430,6 +434,7 @@ class TargetSync:
         if batch.items:
             lane = batch.lane if self.pending or self._under_way else None
             self.standing.confirmed([*batch.items, *batch.covered], outcome.refused, now, batch.started, lane)
+            self._record(batch, outcome, now)
             self.reconcile.confirmed(chain(batch.items, batch.covered))
         if batch.lane is Lane.REMOVE:
             for path in batch.items if self.renames else ():
@@ -447,6 +452,15 @@ class TargetSync:
             self._clear_remains()
         self.kick()
         self._on_state()
+
+    def _record(self, batch: Batch, outcome: Outcome, now: float) -> None:
+        refused = outcome.refused
+        arrived = [change.since for path, change in batch.items.items() if path not in refused]
+        # of attributes that a reconcile finds different, it does not say whether the content is, too
+        sent = batch.lane in SENDING or (batch.backlog and batch.lane is Lane.REST)
+        size = batch.size if sent and not refused else 0
+        # what a reconcile found has been so for nobody knows how long
+        self.record.confirmed(batch.lane.value, () if batch.backlog else arrived, len(arrived), size, now)
 
     def _clear_remains(self) -> None:
         """The target answers again: what it had half-written when it failed is to go."""
@@ -497,6 +511,10 @@ class TargetSync:
         if not self.standing.problems:
             self._more_problems.reset()
         more = []
+        if outcome.refused:
+            path, why = next(iter(outcome.refused.items()))
+            others = f", and {len(outcome.refused) - 1:,} more" if len(outcome.refused) > 1 else ""
+            self.record.failed(why, now, len(outcome.refused), f"{os.fsdecode(path) or '.'}: {why}{others}")
         for path, why in outcome.refused.items():
             change = batch.items.get(path) or Change(ATTRIBUTES, now)
             if len(self.standing.problems) < PROBLEMS or not self.standing.is_new_problem(path):
@@ -516,8 +534,10 @@ class TargetSync:
 
     def _failed(self, why: str, lane: Optional[Lane] = None) -> None:
         """The target as a whole cannot take anything now: back off, and try again with the first thing that waits."""
+        now = time.monotonic()
         self._carrier.target_failed()
-        self.standing.fail(why, time.monotonic(), lane)
+        self.record.failed(why, now)
+        self.standing.fail(why, now, lane)
         if not self.live.paths and not self.backlog.paths:
-            self.live.note(b"", ATTRIBUTES, time.monotonic())  # the lightest question whether it is back
+            self.live.note(b"", ATTRIBUTES, now)  # the lightest question whether it is back
         self._on_state()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lockstep.target import TargetSync
 
 STATES = ("live", "reconciling", "starting", "paused", "behind", "down", "held")  # best to worst
+CALM = frozenset(STATES[:4])  # nobody needs to be called for these
 BEHIND = 5.0  # seconds of lag beyond the longest wait for an unclosed file
 
 
@@ -26,6 +27,11 @@ class Condition:
 
 def worst(states: list[str]) -> str:
     return max(states, key=STATES.index, default="live")
+
+
+def rank(state: str) -> int:
+    """How bad a state is, 0 being good."""
+    return STATES.index(state)
 
 
 def of_target(mirror: MirrorSync, target: TargetSync, now: float) -> Condition:

@@ -25,6 +25,10 @@ class ControlError(Exception):
     """The service could not be asked, or its answer was none; says what to do."""
 
 
+class NotRunning(ControlError):
+    """Nobody listens there."""
+
+
 class ControlServer:
     """Serves `handle` at `path`. A handler's exception is the answer, not the end of the service."""
 
@@ -37,18 +41,13 @@ class ControlServer:
 
     async def start(self) -> None:
         """Listen. Raises ControlError when another service answers at the path, or OSError."""
-        _clear(self._path)
-        # Never for a moment open to others: made under a mask, in this thread, before anything else can run.
-        mask = os.umask(0o777 & ~MODE)
+        clear(self._path)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
         try:
-            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
-            try:
-                listener.bind(self._path)
-            except OSError:
-                listener.close()
-                raise
-        finally:
-            os.umask(mask)
+            bind(listener, self._path)
+        except OSError:
+            listener.close()
+            raise
         self._inode = os.stat(self._path).st_ino
         self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_LINE)
 
@@ -112,7 +111,7 @@ def ask(path: str, request: Request, timeout: float = 10.0) -> Answer:
             with channel.makefile("rb") as file:
                 line = file.readline()
     except (FileNotFoundError, ConnectionRefusedError) as error:
-        raise ControlError(f"nothing listens at {path}: is the service running? (another place: --socket)") from error
+        raise NotRunning(f"nothing listens at {path}: is the service running? (another place: --socket)") from error
     except PermissionError as error:
         raise ControlError(f"{path}: not permitted; run as root or as a member of the service's group") from error
     except TimeoutError as error:
@@ -140,14 +139,23 @@ def _failed(text: str) -> Answer:
     return {"ok": False, "error": text}
 
 
-def _clear(path: str) -> None:
+def bind(listener: socket.socket, path: str) -> None:
+    """Bind to a socket file that is never for a moment open to others: made under a mask, before anything else runs."""
+    mask = os.umask(0o777 & ~MODE)
+    try:
+        listener.bind(path)
+    finally:
+        os.umask(mask)
+
+
+def clear(path: str, key: str = "status.socket") -> None:
     """Remove the socket file of a service that is gone. Raises ControlError when it is not gone."""
     try:
         found = os.lstat(path)
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(found.st_mode):
-        raise ControlError(f"{path} is in the way and no socket; remove it or choose another status.socket")
+        raise ControlError(f"{path} is in the way and no socket; remove it or choose another {key}")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as channel:
         channel.settimeout(2.0)
         try:
@@ -159,4 +167,4 @@ def _clear(path: str) -> None:
             return
         except OSError as error:
             raise ControlError(f"{path}: cannot tell whether another service uses it: {error}") from error
-    raise ControlError(f"another service listens at {path} already; stop it or choose another status.socket")
+    raise ControlError(f"another service listens at {path} already; stop it or choose another {key}")

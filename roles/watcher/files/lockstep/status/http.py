@@ -1,4 +1,4 @@
-"""The status over HTTP: a page, JSON, and a health check for monitors.
+"""The status over HTTP: a page, JSON, metrics, and a health check for monitors.
 
 HTTP is parsed by the standard library in threads of its own; the state belongs to the event loop, so each request asks
 the loop for one snapshot. That is also the test of life: a loop that does not answer is not healthy.
@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import json
+import os
 import socket
+import sys
 import threading
 from concurrent.futures import Future
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Callable
+from typing import Any, Callable, Optional, Union
 
-from lockstep.status import render
+from lockstep.status import access, page
+from lockstep.status.control import bind, clear
+from lockstep.status.words import plain
 
-Snapshot = Callable[[], dict[str, Any]]
+Snapshot = Callable[[bool], dict[str, Any]]  # whether with the details that only the page and the metrics want
 
 # Seconds: how long a client may dawdle, and how long the event loop may.
 CLIENT_TIMEOUT = 10.0
@@ -28,58 +33,79 @@ LOOK = 1.0  # seconds between looks whether to end
 
 
 class StatusHttp:
-    """Serves `snapshot`, which is called in the event loop's thread, at `listen` until closed."""
+    """Serves `snapshot`, which is called in the event loop's thread, at `listen` until closed.
+
+    `listen` is host and port, or the path of a unix socket; `token_file` holds what each request must show.
+    """
 
     def __init__(
         self,
-        listen: tuple[str, int],
+        listen: Union[tuple[str, int], str],
         loop: asyncio.AbstractEventLoop,
         snapshot: Snapshot,
         loop_timeout: float = LOOP_TIMEOUT,
+        token_file: Optional[str] = None,
     ) -> None:
         self._listen = listen
         self._loop = loop
         self._snapshot = snapshot
         self._loop_timeout = loop_timeout
+        self._token_file = token_file
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     @property
     def port(self) -> int:
-        """The port that is listened on, also when any free one (0) was asked for."""
-        return int(self._server.server_address[1]) if self._server is not None else self._listen[1]
+        """The port that is listened on, also when any free one (0) was asked for; 0 for a unix socket."""
+        return self._server.server_port if self._server is not None else 0
 
     def start(self) -> None:
-        """Listen. Raises OSError with the address in its text."""
-        host, port = self._listen
+        """Listen. Raises OSError with the address in its text, TokenError or ControlError."""
+        if self._token_file is not None:
+            access.read_token(self._token_file)
+        family: int
+        address: Any
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-            self._server = _Server(found[0], found[4][:2], self._ask)
+            if isinstance(self._listen, str):
+                clear(self._listen, "status.listen")
+                family, address = socket.AF_UNIX, self._listen
+            else:
+                host, port = self._listen
+                found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+                family, address = found[0], found[4][:2]
+            self._server = _Server(family, address, self._ask, self._token_file)
         except OSError as error:
-            raise OSError(f"status.listen {host}:{port}: {error.strerror or error}") from error
+            raise OSError(f"status.listen {self._shown()}: {error.strerror or error}") from error
         self._thread = threading.Thread(target=self._server.serve_forever, args=(LOOK,), name="http", daemon=True)
         self._thread.start()
+
+    def _shown(self) -> str:
+        return self._listen if isinstance(self._listen, str) else f"{self._listen[0]}:{self._listen[1]}"
 
     def close(self) -> None:
         """Stop listening; a request under way may end by itself."""
         if self._server is not None and self._thread is not None:
             ending = threading.Thread(target=self._server.shutdown)
             ending.start()
-            with contextlib.suppress(OSError):  # so that it need not wait for its next look around
-                socket.create_connection((str(self._server.server_address[0]), self.port), 1).close()
+            with contextlib.suppress(OSError), socket.socket(self._server.address_family) as waking:
+                waking.settimeout(1)  # so that it need not wait for its next look around
+                waking.connect(self._server.server_address)
             ending.join()
             self._server.server_close()
+            if isinstance(self._listen, str):
+                with contextlib.suppress(OSError):
+                    os.unlink(self._listen)
             self._thread.join()
             self._server = self._thread = None
 
-    def _ask(self) -> dict[str, Any]:
+    def _ask(self, detailed: bool) -> dict[str, Any]:
         """A snapshot, from another thread. Raises TimeoutError or RuntimeError when the loop gives none."""
         answer: Future[dict[str, Any]] = Future()
 
         def take() -> None:
             if answer.set_running_or_notify_cancel():
                 try:
-                    answer.set_result(self._snapshot())
+                    answer.set_result(self._snapshot(detailed))
                 except Exception as error:  # noqa: BLE001  it is told to whoever asked
                     answer.set_exception(error)
 
@@ -97,14 +123,19 @@ class _Server(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 32
 
-    def __init__(self, family: int, address: Any, ask: Snapshot) -> None:
+    def __init__(self, family: int, address: Any, ask: Snapshot, token_file: Optional[str]) -> None:
         self.address_family = family
         self.ask = ask
+        self.token_file = token_file
         self._free = threading.BoundedSemaphore(MAX_THREADS)
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
         # HTTPServer's own looks the host's name up, which can hang for long where DNS does not answer.
+        if self.address_family == socket.AF_UNIX:
+            bind(self.socket, str(self.server_address))
+            self.server_name, self.server_port = str(self.server_address), 0
+            return
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
@@ -139,11 +170,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        if path not in ("/", "/status.json", "/healthz"):
-            self._send(HTTPStatus.NOT_FOUND, "text/plain", "not found: / /status.json /healthz\n")
+        local = self.server.address_family != socket.AF_UNIX
+        refused = access.refusal(self.headers, self.server.token_file, local)
+        if refused is not None:
+            more = {"WWW-Authenticate": access.REALM} if refused.ask else None
+            self._send(refused.code, "text/plain", f"{refused.text}\n", more)
+            return
+        if path not in ("/", "/status.json", "/healthz", "/metrics"):
+            self._send(HTTPStatus.NOT_FOUND, "text/plain", "not found: / /status.json /metrics /healthz\n")
             return
         try:
-            code, kind, text = _answer(path, self.server.ask())
+            code, kind, text = _answer(path, self.server.ask(path in ("/", "/metrics")))
         except Exception as error:  # noqa: BLE001  also a snapshot that fails is an answer, and not a healthy one
             reason = str(error) or "its event loop does not answer"
             code, kind, text = HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", f"the watcher is stuck: {reason}\n"
@@ -156,14 +193,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _refuse
 
+    def address_string(self) -> str:
+        return "local"  # a unix socket's client has no address, and nobody logs it
+
     def _send(self, code: HTTPStatus, kind: str, text: str, headers: dict[str, str] | None = None) -> None:
         body = text.encode("utf-8", "backslashreplace")
         self.send_response(code)
-        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Type", kind if ";" in kind else f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Content-Security-Policy", page.POLICY)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.end_headers()
@@ -176,10 +217,26 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _answer(path: str, status: dict[str, Any]) -> tuple[HTTPStatus, str, str]:
     if path == "/":
-        return HTTPStatus.OK, "text/html", render.html(status)
+        return HTTPStatus.OK, "text/html", page.html(status)
     if path == "/status.json":
         return HTTPStatus.OK, "application/json", json.dumps(status) + "\n"
+    if path == "/metrics":
+        return _metrics(status)
     if status.get("healthy") is True:
         return HTTPStatus.OK, "text/plain", "ok\n"
     reasons = status.get("unhealthy") or ["not healthy"]
-    return HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", "".join(f"{render.plain(reason)}\n" for reason in reasons)
+    return HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", "".join(f"{plain(reason)}\n" for reason in reasons)
+
+
+def _metrics(status: dict[str, Any]) -> tuple[HTTPStatus, str, str]:
+    try:
+        # Here and not above: the client library is optional, and costs memory that only whoever scrapes should pay.
+        from lockstep.status import metrics  # noqa: PLC0415
+    except ImportError:
+        importlib.invalidate_caches()  # so that it is found when it has been installed
+        return HTTPStatus.NOT_IMPLEMENTED, "text/plain", (
+            f"metrics need the Python module prometheus_client, which {sys.executable} does not have: install the "
+            "package python3-prometheus-client (Debian), python3-prometheus_client (EL, SUSE) or, into the watcher's "
+            "virtual environment, prometheus_client; the watcher need not be restarted\n"
+        )  # fmt: skip
+    return HTTPStatus.OK, metrics.CONTENT_TYPE, metrics.text(status)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Optional
 
 from lockstep import __version__
 from lockstep.progress import Progress
+from lockstep.record import STEP, Histogram
+from lockstep.source import limits
 from lockstep.status.condition import worst
 
 if TYPE_CHECKING:
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from lockstep.target import TargetSync
 
 PROBLEMS_SHOWN = 100
+HELD_SHOWN = 20
 
 
 def document(service: Service) -> dict[str, Any]:
@@ -26,6 +31,7 @@ def document(service: Service) -> dict[str, Any]:
         unhealthy.append(f"the configuration on disk has a mistake, the one before it runs: {service.config_error}")
     return {
         "version": __version__,
+        "host": socket.gethostname(),
         "pid": os.getpid(),
         "started": service.started,
         "now": time.time(),
@@ -34,12 +40,43 @@ def document(service: Service) -> dict[str, Any]:
             "sha256": service.config.sha256,
             "loaded": service.loaded,
             "error": service.config_error,
+            "max_lag": service.config.status.max_lag,
         },
         "state": worst([mirror["state"] for mirror in mirrors]),
         "healthy": not unhealthy,
         "unhealthy": unhealthy,
+        "watches": {"used": sum(mirror["watches"] for mirror in mirrors), "allowed": _allowed()},
+        "notify": service.notifier.state(),
         "mirrors": mirrors,
     }
+
+
+def details(service: Service) -> dict[str, Any]:
+    """The document, and what only the page and the metrics want: each target's last hour, and its histograms."""
+    found = document(service)
+    now = time.monotonic()
+    for told, mirror in zip(found["mirrors"], service.mirrors.values()):
+        for of, target in zip(told["targets"], mirror.targets):
+            history = target.record.history.read(now)
+            of["history"] = {
+                "step": STEP,
+                "lag": [None if lag is None else round(lag, 4) for lag, _state in history],
+                "state": [state for _lag, state in history],
+            }
+            of["lag_histogram"] = _histogram(target.record.lag)
+            of["reconcile_histogram"] = _histogram(target.record.reconciles)
+    return found
+
+
+def _histogram(of: Histogram) -> dict[str, Any]:
+    return {"bounds": list(of.bounds), "counts": list(of.counts), "sum": of.sum}
+
+
+def _allowed() -> Optional[int]:
+    try:
+        return limits.allowed()
+    except (OSError, ValueError):
+        return None
 
 
 def _unhealthy(mirror: dict[str, Any], max_lag: float) -> list[str]:
@@ -67,11 +104,16 @@ def _mirror(mirror: MirrorSync) -> dict[str, Any]:
         "reason": named["reason"] if named else None,
         "since": named["since"] if named else time.time(),
         "watches": len(mirror.tree) if mirror.tree is not None else 0,
+        "unwatched": max(len(problems), mirror.tree.unwatched) if mirror.tree is not None else 0,
         "watch_problems": [{"path": os.fsdecode(path), "reason": why} for path, why in problems[:PROBLEMS_SHOWN]],
+        "held": {
+            "reason": mirror.custody.held,
+            "command": f"lockstep release {mirror.config.name}",
+        } if mirror.custody.held else None,
         "overflows": mirror.overflows,
         "events": mirror.events,
         "targets": targets,
-    }
+    }  # fmt: skip
 
 
 def _progress(of: Progress) -> dict[str, Any]:
@@ -105,7 +147,8 @@ def _target(mirror: MirrorSync, target: TargetSync) -> dict[str, Any]:
         return None if at is None else clock - (now - at)
 
     condition, standing, reconcile = mirror.condition(target), target.standing, target.reconcile
-    oldest = target.oldest()
+    record, oldest = target.record, target.oldest()
+    rates = record.rates(now)
     return {
         "name": target.config.name,
         "url": target.config.url,
@@ -118,22 +161,38 @@ def _target(mirror: MirrorSync, target: TargetSync) -> dict[str, Any]:
         "in_flight": target.in_flight,
         "batches": standing.batches,
         "names": standing.names,
+        "bytes": record.bytes,
+        "rate": None if rates is None else {"names": round(rates[0], 2), "bytes": round(rates[1], 1)},
         "failures": standing.failures,
         "last_confirmed": epoch(standing.last_confirmed),
+        "counts": {
+            "batches": dict(record.batches),
+            "failures": dict(record.failures),
+            "reconciles": dict(record.reconcile_results),
+        },
         "reconcile": {
             "state": reconcile.state,
             "started": reconcile.started,
             "finished": reconcile.finished,
+            "arrived": record.reconciled,
+            "took": None if record.reconcile_took is None else round(record.reconcile_took, 3),
             **_progress(reconcile.progress(now)),
         },
         "held": {
             "deletions": standing.held_count,
             "of": standing.held_of,
             "command": f"lockstep release {mirror.config.name}",
+            "paths": [os.fsdecode(path) for path in islice(standing.parked, HELD_SHOWN)],
+            "more": max(0, len(standing.parked) - HELD_SHOWN),
         } if standing.held else None,
+        "refused": len(standing.problems),
         "problems": [
             {"path": os.fsdecode(path), "reason": problem.reason, "since": epoch(problem.since),
              "attempts": problem.backoff.attempts, "next_try": epoch(problem.due) if problem.waiting else None}
             for path, problem in list(standing.problems.items())[:PROBLEMS_SHOWN]
+        ],
+        "errors": [
+            {"reason": error.reason, "first": epoch(error.first), "last": epoch(error.last), "times": error.times}
+            for error in reversed(record.errors)
         ],
     }  # fmt: skip
