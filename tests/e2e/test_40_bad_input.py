@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from conftest import DATA, HOME, HOSTS, Scene
@@ -50,6 +49,14 @@ OTHERS: dict[str, tuple[dict[str, object], list[str]]] = {
         {"watcher_rsync": "/srv/old-rsync"},
         ["/srv/old-rsync on nfs01", "3.1.3", "3.2.0"],
     ),
+    "an rsync on the backup host that cannot delete by a list": (
+        {"rsync_daemon_binary": "/srv/defective-rsync"},
+        ["/srv/defective-rsync", "--delete-missing-args defect", "upgrade it"],
+    ),
+    "a password that the backup hosts do not have": (
+        {"watcher_passwords": dict.fromkeys(("backup01", "backup02"), "not the one they know")},
+        ["rsync://rsync_backup@172.16.1.41:873/data does not let nfs01 in", "auth failed", "lockstep_password"],
+    ),
     "an rsync on the backup host that is too old": (
         {"rsync_daemon_binary": "/srv/old-rsync"},
         ["/srv/old-rsync", "3.1.3", "3.2.0"],
@@ -64,12 +71,12 @@ def untouched(scene: Scene) -> list[object]:
     return [files, disks, scene.machines.services(), scene.machines.kernel_limits()]
 
 
-def refused(scene: Scene, variables: dict[str, object], says: list[str]) -> None:
+def refused(scene: Scene, variables: dict[str, object], says: list[str], *options: str) -> None:
     """The playbook fails with these words, and leaves everything as it was."""
     before = untouched(scene)
     file = scene.machines.folder / "variables.json"
     file.write_text(json.dumps(variables))
-    played = scene.player.play("site.yml", "-e", f"@{file}", succeeds=False)
+    played = scene.player.play("site.yml", "-e", f"@{file}", *options, succeeds=False)
     for words in says:
         assert words in played.said()
     assert not any(played.changed.values())
@@ -83,8 +90,15 @@ def test_mirrors_with_a_mistake_are_refused(deployed: Scene, mistake: str) -> No
 
 
 @pytest.mark.parametrize("mistake", OTHERS)
-def test_other_mistakes_are_refused(deployed: Scene, mistake: str, old_rsync: Path) -> None:
+def test_other_mistakes_are_refused(deployed: Scene, mistake: str, programs: None) -> None:
     refused(deployed, *OTHERS[mistake])
+
+
+def test_a_module_that_the_daemon_does_not_have_is_refused(deployed: Scene) -> None:
+    """As where the backup hosts are left out of a run."""
+    more = {"name": "more", "source": "/srv/data/old", "path": "/srv/backup/more", "hosts": ["nfs01"]}
+    says = ["mirror more, target 172.16.1.41/more", "the daemon has no such module"]
+    refused(deployed, {"lockstep_mirrors": [HOME, more]}, says, "--limit", "nfs")
 
 
 def test_password_that_is_missing_is_refused(deployed: Scene) -> None:
@@ -95,11 +109,20 @@ def test_password_that_is_missing_is_refused(deployed: Scene) -> None:
         deployed.player.write("password", {"lockstep_password": deployed.player.password})
 
 
+OLD = "#!/bin/sh\necho 'rsync  version 3.1.3  protocol version 31'\n"
+# it deletes at the top of a list, and nowhere below
+DEFECTIVE = """#!/bin/sh
+[ "$1" = --version ] && exec rsync --version
+echo "invalid file mode 00 for kept/gone [receiver]" >&2
+exit 2
+"""
+
+
 @pytest.fixture(scope="module")
-def old_rsync(deployed: Scene) -> Path:
-    """A program on all hosts that takes itself for an rsync of 2018."""
+def programs(deployed: Scene) -> None:
+    """On all hosts, what takes itself for an rsync of 2018, and for one that has a defect."""
     for host in HOSTS:
-        program = deployed.machines.disk(host, "/srv/old-rsync")
-        program.write_text("#!/bin/sh\necho 'rsync  version 3.1.3  protocol version 31'\n")
-        program.chmod(0o755)
-    return program
+        for path, text in (("/srv/old-rsync", OLD), ("/srv/defective-rsync", DEFECTIVE)):
+            program = deployed.machines.disk(host, path)
+            program.write_text(text)
+            program.chmod(0o755)

@@ -1,12 +1,14 @@
 """Can this rsync delete what a list names and the sender no longer has?  A mirror lives on it.
 
 rsync 3.4.3 and some distributions' backports of its fixes cannot (rsync issue 910); a version number does not tell.
+Also runs alone, with the program as its argument, before anything of the role is on the host.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 
 _SECONDS = 30
@@ -35,3 +37,9 @@ def check(rsync: str) -> list[str]:
             f"{rsync} has the --delete-missing-args defect of 3.4.3 (rsync issue 910); upgrade it to 3.4.4 or later"
         ]
     return [f"{rsync} failed to delete in a trial: {said[0]}"]
+
+
+if __name__ == "__main__":
+    found = check(sys.argv[1])
+    sys.stdout.write("; ".join(found))
+    sys.exit(bool(found))
