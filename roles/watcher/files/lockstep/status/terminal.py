@@ -28,7 +28,9 @@ def table(status: Document, colour: bool = False) -> str:
     ]
     if rows:
         lines += ["", _line(_HEAD, widths, "", False)]
-        lines += [_line(row, widths, facts.kind(target.get("state")), colour) for row, (_, target) in zip(rows, found)]
+        lines += [
+            _line(row, widths, facts.kind(target.get("state")), colour) for row, (_mirror, target) in zip(rows, found)
+        ]
     notes = list(_notes(status))
     if notes:
         lines += ["", *notes]
