@@ -83,7 +83,7 @@ def test_a_day_of_a_target_that_fails_is_less_than_100_lines(
         state = asyncio.run(run())
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("lockstep")]
     assert len(lines) < 100
-    assert any(": down: nothing listens" in line for line in lines)
-    assert f": {state}" in lines[-1], "the state at the end was not told"
+    assert any(line.startswith("down") and ": nothing listens" in line for line in lines)
+    assert lines[-1].startswith(state), "the state at the end was not told"
     if failing_every == 1:
         assert len(lines) <= 2
