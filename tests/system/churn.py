@@ -306,3 +306,13 @@ class Churn:
             (10**9 + self.number, 10**9 + self.number),
             follow_symlinks=False,
         )
+
+
+class PlainChurn(Churn):
+    """Files and directories alone, each closed at once: nothing that a target refuses, or that rsync waits for."""
+
+    def steps(self) -> list[Callable[[], None]]:
+        return [
+            self.write, self.write, self.rewrite, self.append, self.make, self.make_deep, self.rename, self.delete,
+            self.chmod, self.touch,
+        ]  # fmt: skip

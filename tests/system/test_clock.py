@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from churn import Churn
+from churn import PlainChurn
 from conftest import Rig
 from rig import wait_for
 
@@ -62,7 +62,7 @@ def test_a_clock_that_is_set_while_everything_changes_loses_nothing(
     rig.start(max_delete=NO_LIMIT)
     rig.equal()
     reconciled = rig.watcher.target()["reconcile"]["started"]
-    churn = Churn(os.fsencode(rig.source), os.fsencode(tmp_path / "outside"), 11)
+    churn = PlainChurn(os.fsencode(rig.source), os.fsencode(tmp_path / "outside"), 11)
     over = threading.Event()
 
     def keep_on() -> None:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from churn import Churn
+from churn import PlainChurn
 from conftest import Rig
 from rig import processes, wait_for
 
@@ -77,14 +77,30 @@ def test_a_clock_that_went_back_makes_contents_tell(rig: Rig) -> None:
 
 
 def test_without_a_memory_it_starts_all_the_same(rig: Rig) -> None:
-    """C12: a state file that a power cut has torn is no reason not to start, and costs nothing but care."""
+    """C12: one that was lost costs nothing but care."""
+    (rig.source / "f").write_text("x")
+    rig.start()
+    rig.equal()
+    rig.watcher.stop()
+    (rig.watcher.folder / "state" / "data.json").unlink()
+    (rig.source / "g").write_text("x")
+    rig.watcher.start()
+    rig.equal()
+
+
+def test_a_memory_that_cannot_be_read_holds_the_mirror_until_it_is_released(rig: Rig) -> None:
+    """C7: it is replaced in one step, so no power cut tears it; whoever did, an empty mount point may be the source."""
     (rig.source / "f").write_text("x")
     rig.start()
     rig.equal()
     rig.watcher.stop()
     (rig.watcher.folder / "state" / "data.json").write_text('{"identity": {"fs')
-    (rig.source / "g").write_text("x")
-    rig.watcher.start()
+    (rig.source / "f").unlink()
+    rig.watcher.start(wait=False)
+    status = rig.watcher.wait_state("held")
+    assert "data.json cannot be read" in status["reason"]
+    assert (rig.target / "f").exists()
+    assert rig.watcher.ask(command="release", mirror="data")["ok"]
     rig.equal()
 
 
@@ -95,7 +111,7 @@ def test_kills_at_random_moments_end_in_equal_trees(rig: Rig, tmp_path: Path, vi
     outside.mkdir()
     rig.start(max_delete=NO_LIMIT)
     seed = 7 if victim == "watcher" else 8
-    churn, chance = Churn(os.fsencode(rig.source), os.fsencode(outside), seed), random.Random(seed)
+    churn, chance = PlainChurn(os.fsencode(rig.source), os.fsencode(outside), seed), random.Random(seed)
     over = threading.Event()
 
     def keep_on() -> None:
