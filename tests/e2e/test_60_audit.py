@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import Scene
-from machines import BACKUP, NFS
+from fleet import BACKUP, NFS
 from polling import wait_for
 
 ONLY_DATA = ("--limit", "nfs01", "-e", '{"lockstep_audit_mirrors": ["data"]}')

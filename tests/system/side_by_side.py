@@ -80,7 +80,10 @@ class Running:
         def masks() -> list[str]:
             found = []
             for entry in os.listdir(f"/proc/{self._process.pid}/fdinfo"):
-                text = Path(f"/proc/{self._process.pid}/fdinfo/{entry}").read_text()
+                try:
+                    text = Path(f"/proc/{self._process.pid}/fdinfo/{entry}").read_text()
+                except FileNotFoundError:
+                    continue  # closed since it was listed
                 # the flags of a watch that was added by walking are not events
                 found += [
                     f"{int(mask, 16) & 0xFFF:x}" for mask in re.findall(r"^inotify .* mask:(\w+)", text, re.MULTILINE)

@@ -60,7 +60,7 @@ def test_an_overflow_loses_nothing(rig: Rig) -> None:
     wait_for(lambda: rig.watcher.status()["mirrors"][0]["overflows"], 10, rig.log)
     (rig.source / "live").write_text("x")
     rig.equal()
-    assert rig.log().count("overflowed") == 1
+    assert rig.log().count("overflowed; reconciling") == 1
     assert rig.watcher.status()["pid"] == pid
     (rig.source / "a" / "b" / "g").write_text("seen again")
     rig.equal()

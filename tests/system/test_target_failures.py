@@ -67,7 +67,7 @@ def test_a_daemon_that_is_away_and_comes_back(rig: Rig) -> None:
     assert rig.watcher.target()["reconcile"] == compared
     assert rig.watcher.target()["lag"] == 0.0
     assert _healthz(rig) == (200, "ok\n")
-    assert rig.log().count(": down: ") == 1  # not a line for each try, nor two for one state
+    assert rig.log().count(": down (was ") == 1  # not a line for each try, nor two for one state
 
 
 @pytest.mark.parametrize(
