@@ -42,7 +42,7 @@ demo-down: venv $(HERE) ## leaves nothing of the demo behind
 	PYTHONDONTWRITEBYTECODE=1 $(BIN)/ansible-playbook -i inventories/demo playbooks/demo.yml -e demo_dir='$(DEMO_DIR)' -e lockstep_state=absent
 	rm -rf -- '$(DEMO_DIR)'
 
-test: lint types test-sanity test-unit test-system test-e2e test-nfs test-faults-short ## everything; as root it boots the lab's hosts
+test: lint types test-sanity test-unit test-system test-e2e test-nfs ## everything but the long suites; as root it boots the lab's hosts
 
 test-quick: lint types test-unit ## what needs no hosts, in minutes
 

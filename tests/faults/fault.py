@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -153,9 +154,9 @@ class Fault:
             return
         states = self.journal.of(self.copy)
         state = self.record.seen[0]["state"] if self.record.seen else "down"
-        begin = [line for line in states if f": {state}: " in line.text and SLOW not in line.text]
+        begin = [line for line in states if _names(line.text, state) and SLOW not in line.text]
         assert begin, f"no line when it began: {self.said()}"
-        assert states[-1].text.endswith(": live"), f"no line when it was over: {self.said()}"
+        assert _names(states[-1].text, "live"), f"no line when it was over: {self.said()}"
         self.record.begin, self.record.end = begin[0].text, states[-1].text
 
     def said(self) -> str:
@@ -181,3 +182,8 @@ class Fault:
 
 def _elsewhere(copy: Copy) -> list[Copy]:
     return [other for other in COPIES if other.host != copy.host]
+
+
+def _names(line: str, state: str) -> bool:
+    """Is this the line of the log by which a target came into this state?"""
+    return re.match(rf"mirror \S+ target \S+: {state}( \(was |:|$)", line) is not None

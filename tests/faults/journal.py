@@ -36,5 +36,5 @@ class Journal:
         ]
 
     def of(self, copy: Copy) -> list[Line]:
-        """The lines that name a state of this target: `mirror NAME: TARGET: STATE`, a reason after it."""
-        return [line for line in self.lines() if line.text.startswith(f"mirror {copy.mirror}: {copy.target}: ")]
+        """The lines about this target: `mirror NAME target TARGET: STATE (was … for …)`, a reason after it."""
+        return [line for line in self.lines() if line.text.startswith(f"mirror {copy.mirror} target {copy.target}: ")]

@@ -25,8 +25,8 @@ def _is_back(fault: Fault) -> None:
 def _told(fault: Fault) -> None:
     """The journal of the host tells of the new start, target by target, to the end: live."""
     said = fault.scene.run(SOURCE_HOST, "journalctl -b -u lockstep -o cat")
-    assert f"mirror data: {DATA.target}: starting" in said, said
-    assert f"mirror data: {DATA.target}: live" in said, said
+    assert f"mirror data target {DATA.target}: starting" in said, said
+    assert f"mirror data target {DATA.target}: live" in said, said
 
 
 @pytest.mark.parametrize("cuts", [pytest.param(1, marks=pytest.mark.short), 6])
