@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import socketserver
+import subprocess
 import threading
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def fill(source: Path) -> None:
 
 def mirror(source: Path, copy: Path) -> None:
     shutil.rmtree(copy)
-    os.system(f"cp -a '{source}' '{copy}'")
+    subprocess.run(["cp", "-a", str(source), str(copy)], check=True)
 
 
 def rot(path: Path) -> None:
