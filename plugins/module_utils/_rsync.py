@@ -35,6 +35,10 @@ class RsyncError(Exception):
     """rsync could not do what was asked; the text says why."""
 
 
+class Busy(RsyncError):
+    """The daemon has no connection to spare now, and may have one in a moment."""
+
+
 def environment() -> dict[str, str]:
     """rsync's environment: nothing of ours (RSYNC_PASSWORD, RSYNC_RSH...), and messages that can be read."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
@@ -126,7 +130,7 @@ def failure(returncode: Optional[int], stderr: bytes) -> str:
 
 
 def log_in(program: str, endpoint: Endpoint, folder: str) -> None:
-    """Connect, log in and ask for no more than the target's root. Raises RsyncError with the daemon's reason."""
+    """Connect, log in and ask for no more than the target's root. Raises Busy or RsyncError with the reason."""
     # without a slash at its end, which would list what is in it
     root = endpoint.path.rstrip(b"/")
     _finish(pull(program, endpoint, folder), b"./" + root + b"\0" if root else b"")
@@ -171,4 +175,5 @@ def _finish(command: list[str], names: bytes) -> None:
             if process.returncode is None:
                 kill(process)
     if process.returncode:
-        raise RsyncError(failure(process.returncode, stderr))
+        kind = Busy if b"max connections" in stderr else RsyncError
+        raise kind(failure(process.returncode, stderr))

@@ -14,6 +14,7 @@ from typing import Any, Callable, Optional, TypeVar
 
 from ansible_collections.lockstep.realtime.plugins.module_utils import _rsync, _steps
 from ansible_collections.lockstep.realtime.plugins.module_utils._client import Client
+from ansible_collections.lockstep.realtime.plugins.module_utils._endpoint import Endpoint
 from ansible_collections.lockstep.realtime.plugins.module_utils._expect import Want
 from ansible_collections.lockstep.realtime.plugins.module_utils._mirror import Mirror
 from ansible_collections.lockstep.realtime.plugins.module_utils._reader import Reader, Reading
@@ -24,6 +25,8 @@ T = TypeVar("T")
 GIVE_UP = 2
 # How often a rewrite is tried until both writings fall into one second.
 TRIES = 3
+# Between two log-ins at a daemon whose connections are all in use, seconds: the watcher's own come and go.
+BUSY = 0.1
 
 
 class VerifyError(Exception):
@@ -56,18 +59,35 @@ class TargetRecord:
         )
 
 
-def log_in(mirror: Mirror, program: str, workspace: str) -> None:
-    """Prove that every target lets us in. Raises VerifyError which names all that do not."""
+def log_in(mirror: Mirror, program: str, workspace: str, timeout: float) -> None:
+    """Prove that every target lets us in, within C(timeout) seconds where all its connections are in use.
+
+    Raises VerifyError which names all that do not.
+    """
+    deadline = time.monotonic() + timeout
     refusals = []
     for number, endpoint in enumerate(mirror.targets):
         folder = os.path.join(workspace, f"log-in-{number}")
         os.mkdir(folder)
         try:
-            _rsync.log_in(program, endpoint, folder)
+            _patient_log_in(program, endpoint, folder, deadline)
+        except _rsync.Busy as error:
+            refusals.append(f"target {endpoint.name}: {error}, for {timeout:g} s")
         except _rsync.RsyncError as error:
             refusals.append(f"target {endpoint.name}: {error}")
     if refusals:
         raise VerifyError(f"mirror {mirror.name}: {'; '.join(refusals)}")
+
+
+def _patient_log_in(program: str, endpoint: Endpoint, folder: str, deadline: float) -> None:
+    while True:
+        try:
+            _rsync.log_in(program, endpoint, folder)
+            return
+        except _rsync.Busy:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(BUSY)
 
 
 class Verification:

@@ -266,7 +266,7 @@ def verify(params: dict[str, Any], workspace: str, check_mode: bool) -> dict[str
     client = None
     if params["client"] is not None:
         client = _client.checked(mirror.source, params["client"]["mount"], params["client"]["user"])
-    _verify.log_in(mirror, program, workspace)
+    _verify.log_in(mirror, program, workspace, params["timeout"])
     verification = _verify.Verification(
         mirror, program, params["steps"], params["timeout"], params["max_lag"], workspace, client
     )

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
+import socket
 import subprocess
 import tempfile
 import threading
@@ -187,6 +189,40 @@ def test_few_connections_at_the_daemon_suffice(daemons, syncers, verify, tmp_pat
     syncers(daemon)
     answer = verify(daemon, steps=["create", "rename", "delete"])
     assert not answer.failed, answer.output
+
+
+@pytest.fixture
+def taken():
+    """Takes a connection to a daemon's module and keeps it, at the question for the password."""
+    with contextlib.ExitStack() as stack:
+
+        def take(daemon):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port), 10))
+            answers = stack.enter_context(connection.makefile("rb"))
+            connection.sendall(answers.readline() + b"data\n")
+            assert answers.readline().startswith(b"@RSYNCD: AUTHREQD")
+            return connection
+
+        yield take
+
+
+def test_a_connection_that_is_in_use_for_a_moment_is_waited_for(daemons, syncers, verify, taken, tmp_path):
+    daemon = daemons(max_connections="1", lock_file=str(tmp_path / "lock"))
+    holder = taken(daemon)
+    started = time.monotonic()
+    threading.Timer(0.5, holder.shutdown, [socket.SHUT_RDWR]).start()
+    answer = verify(daemon, check_mode=True, timeout=20)
+    assert not answer.failed, answer.output
+    assert time.monotonic() - started > 0.5
+
+
+def test_connections_that_stay_in_use_fail_in_time_with_the_reason(daemons, syncers, verify, taken, tmp_path):
+    daemon = daemons(max_connections="1", lock_file=str(tmp_path / "lock"))
+    taken(daemon)
+    answer = verify(daemon, timeout=0.5)
+    assert answer.failed
+    assert "max connections" in answer.msg
+    assert answer.msg.endswith("are all in use, for 0.5 s")
 
 
 def test_a_daemon_that_goes_away_proves_no_deletion(daemons, syncers, verify, source):
