@@ -42,6 +42,10 @@ demo-down: venv $(HERE) ## leaves nothing of the demo behind
 	PYTHONDONTWRITEBYTECODE=1 $(BIN)/ansible-playbook -i inventories/demo playbooks/demo.yml -e demo_dir='$(DEMO_DIR)' -e lockstep_state=absent
 	rm -rf -- '$(DEMO_DIR)'
 
+# Most tests wait for something, so that more of them run at a time than there are processors. WORKERS=0: one by one.
+WORKERS ?= 3
+SPREAD := -n $(WORKERS) --dist worksteal
+
 test: lint types test-sanity test-unit test-system test-e2e test-nfs ## everything but the long suites; as root it boots the lab's hosts
 
 test-quick: lint types test-unit ## what needs no hosts, in minutes
@@ -57,13 +61,13 @@ types: venv ## the watcher's package, strictly typed
 
 test-unit: venv $(HERE) ## the package and the plugins, without a host
 	@tests/install-needs rsync bindfs prometheus
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest $(SPREAD) tests/unit
 
 WORKLOADS := git logrotate stress-ng unzip vim zip
 
 test-system: venv ## the watcher against a real rsync daemon on this machine, its page in a real browser
 	@tests/install-needs rsync acl inotify-tools chromium chromium-driver prometheus $(WORKLOADS)
-	$(BIN)/pytest tests/system
+	$(BIN)/pytest $(SPREAD) tests/system
 
 test-workloads: venv ## other people's programs in the source, at length
 	@tests/install-needs rsync $(WORKLOADS)

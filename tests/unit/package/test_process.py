@@ -51,15 +51,16 @@ async def run(script: str, data: bytes = b"", on_start: Callable[[Process], None
 
 
 @contextlib.contextmanager
-def filling_up(highest: int) -> Iterator[None]:
-    """No descriptor below this one is free."""
+def filled_up() -> Iterator[int]:
+    """No descriptor below the given one is free, and none from there on is in use."""
+    highest = max(map(int, os.listdir("/proc/self/fd")))
     taken = [os.open(os.devnull, os.O_RDONLY)]
-    while taken[-1] < highest - 1:
+    while taken[-1] <= highest:
         taken.append(os.open(os.devnull, os.O_RDONLY))
-    if taken[-1] > highest:
-        os.close(taken.pop())
+    free = taken.pop()
+    os.close(free)
     try:
-        yield
+        yield free
     finally:
         for number in taken:
             os.close(number)
@@ -73,19 +74,19 @@ def is_gone(pid: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("left", range(5))
+@pytest.mark.parametrize("left", [0, 1, 2, 3, KEPT_FREE + 3])
 def test_with_few_descriptors_left_it_is_not_started_and_takes_none_of_them(left: int) -> None:
     """Some stay free for the status; and what was opened for it is closed again, wherever it failed."""
 
     async def work() -> None:
         before, (soft, hard) = os.listdir("/proc/self/fd"), resource.getrlimit(resource.RLIMIT_NOFILE)
-        highest = max(map(int, before))
-        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + KEPT_FREE * (left > 3) + left, hard))
-        try:
-            with filling_up(highest), pytest.raises(OSError, match="Too many open files"):
-                Process(["/bin/true"], lambda _process, _ended: None)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        with filled_up() as free:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (free + left, hard))
+            try:
+                with pytest.raises(OSError, match="Too many open files"):
+                    Process(["/bin/true"], lambda _process, _ended: None)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert os.listdir("/proc/self/fd") == before
 
     within(work())
