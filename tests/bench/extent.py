@@ -30,7 +30,7 @@ class Extent:
     reconcile_files: int = 200_000
     reconcile_directories: int = 20_000
     start_directories: int = 100_000
-    idle_seconds: float = 20.0
+    idle_seconds: float = 60.0
     memory: int = 10 << 30  # what the trees take at most, with the target's and the spare copies
 
     def stands(self, subject: str, rate: int) -> bool:
@@ -56,6 +56,6 @@ QUICK = Extent(
     reconcile_files=20_000,
     reconcile_directories=2_000,
     start_directories=10_000,
-    idle_seconds=3.0,
+    idle_seconds=10.0,
     memory=3 << 30,
 )

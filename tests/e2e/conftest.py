@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -37,6 +38,13 @@ COPIES = [("nfs01", "/srv/data", "backup01", "/srv/backup/data")] + [
 def pytest_configure() -> None:
     # A test run that is told to end takes its hosts down as well.
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", 143))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of the lab build on each other, in one process; the demo's need neither them nor to wait for them."""
+    for item in items:
+        group = "lab" if re.match(r"test_\d", item.path.name) else "demo"
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @dataclass

@@ -128,7 +128,7 @@ def test_the_roots_lane_is_kept_from_its_first_need_until_it_has_been_idle(
         rig.pool.open()
         rig.run(Lane.ROOT, b"x\0")
         await rig.until(lambda: set(rig.spares()) == {*KEPT, Lane.ROOT})
-        monkeypatch.setattr(pools, "IDLE", -1.0)
+        rig.spares()[Lane.ROOT].started -= pools.IDLE + 1
         rig.pool.recycle()
         assert set(rig.spares()) == KEPT
         rig.pool.close()
@@ -235,6 +235,30 @@ def test_a_spare_that_has_waited_long_is_replaced_and_a_young_one_is_not(
 
     within(work())
     assert rig.losses == []
+
+
+def test_spares_are_replaced_one_after_the_other_and_none_becomes_too_old(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        rig.pool.open()
+        clock = time.monotonic()
+        monkeypatch.setattr(pools.time, "monotonic", lambda: clock)
+        for _second in range(600):
+            clock += 1
+            before = rig.spares()
+            rig.pool.recycle()
+            after = rig.spares()
+            for spare in after.values():
+                spare.started = clock if spare not in before.values() else spare.started
+            assert sum(spare not in before.values() for spare in after.values()) <= 1
+            assert max(clock - spare.started for spare in after.values()) <= pools.OLDEST + pools.RENEW
+        monkeypatch.undo()
+        rig.pool.close()
+        await rig.empty()
+
+    within(work())
+    assert len(rig.started) <= 4 + 600 / pools.RENEW
 
 
 def test_a_close_lets_the_spares_go_and_what_is_under_way_end(rig: Rig) -> None:

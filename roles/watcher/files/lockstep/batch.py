@@ -31,13 +31,17 @@ class Batch:
     in_arguments: bool = False  # not on a list that a waiting process reads
     link: Optional[tuple[bytes, bytes]] = None  # the directory of what is listed, and where the target has its data
     reserved: set[bytes] = field(default_factory=set)  # names on the target that must stay as they are, with all below
+    _below: dict[bytes, bool] = field(default_factory=dict)  # directory → is it, or one above it, listed as a whole
 
     def add(self, path: bytes, whole: bool = False) -> None:
         if path not in self.listed:
             self.listed[path] = whole
-            self.above.update(ancestors(path))
+            if path and parent_of(path) not in self.above:  # with a directory everything above it is there
+                self.above.update(ancestors(path))
         elif whole:
             self.listed[path] = True
+        if whole and self._below:
+            self._below.clear()
 
     def take(self, path: bytes, change: Change, whole: bool = True) -> None:
         known = self.items.get(path)
@@ -56,7 +60,15 @@ class Batch:
         for name in self.reserved:
             if path == name or path.startswith(name + b"/") or (whole and name.startswith(path + b"/")):
                 return True
-        return any(self.listed.get(above, False) for above in ancestors(path))
+        return path != b"" and self._is_below(parent_of(path))
+
+    def _is_below(self, directory: bytes) -> bool:
+        """Asked for every change while this is under way, and most changes share their directory with others."""
+        known = self._below.get(directory)
+        if known is None:
+            known = any(self.listed.get(above, False) for above in (directory, *ancestors(directory)))
+            self._below[directory] = known
+        return known
 
     @property
     def parents(self) -> set[bytes]:

@@ -26,7 +26,6 @@ from lockstep.transfer.outcome import unescape
 from lockstep.transfer.process import Ended, Process
 
 PROCESSES = 2
-NICE = 10  # live changes come first
 STATISTICS = 17  # lines that --stats writes behind the differences
 PAUSE = 500  # lines between pauses
 BLOCK = 4 << 20  # bytes read in one go where lines are only counted
@@ -162,8 +161,7 @@ class _Part:
         except BaseException:
             self.found.close()
             raise
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, self.process.pid, NICE)
+        self.process.give_way()
         self.process.feed(names)
 
     def totals(self, implied: int) -> Totals:

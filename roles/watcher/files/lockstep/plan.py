@@ -103,6 +103,7 @@ class Planner:
         self._brought: set[bytes] = set()
         self._waited_for: list[bytes] = []
         self._replaced: dict[bytes, float] = {}
+        self._complete: dict[Batch, set[bytes]] = {}  # directories above which no new one is missing in the batch
         self._plan = Plan()
 
     def run(self) -> Plan:
@@ -114,7 +115,7 @@ class Planner:
                 break
             if path in self._taken or not self._worth_a_look(change):
                 continue
-            if any(batch.touches(path, change.flags != ATTRIBUTES) for batch in self._before):
+            if self._is_under_way(path, change.flags != ATTRIBUTES):
                 continue
             taken = len(self._taken) + len(self._moved)
             self._place(path, change)
@@ -322,8 +323,18 @@ class Planner:
             self._plan.batches.append(batch)
             self._active.append(batch)
 
+    def _is_under_way(self, path: bytes, whole: bool = True) -> bool:
+        # not any(): a generator for every change costs as much as the question
+        for batch in self._before:  # noqa: SIM110
+            if batch.touches(path, whole):
+                return True
+        return False
+
     def _blocked(self, path: bytes, own: Optional[Batch], whole: bool = True) -> bool:
-        return any(batch.touches(path, whole) for batch in self._active if batch is not own)
+        for batch in self._active:  # noqa: SIM110
+            if batch is not own and batch.touches(path, whole):
+                return True
+        return False
 
     # ------------------------------------------------------------------ directories that go along
 
@@ -332,7 +343,7 @@ class Planner:
         while self._waited_for:
             path = self._waited_for.pop()
             change = self._changes.paths[path]
-            if path not in self._taken and not any(batch.touches(path) for batch in self._before):
+            if path not in self._taken and not self._is_under_way(path):
                 self._place(path, change)
 
     def _has_structure(self, path: bytes) -> bool:
@@ -346,6 +357,10 @@ class Planner:
 
     def _structure_with(self, batch: Batch, path: bytes) -> bool:
         """New directories above a path go in the same batch, or the path has to wait for them."""
+        parent = parent_of(path)
+        complete = self._complete.setdefault(batch, set())
+        if parent in complete:
+            return True
         needed = []
         for above in ancestors(path):
             if not above or above in batch.listed or not self._has_structure(above):
@@ -362,6 +377,7 @@ class Planner:
             else:
                 self._taken.add(above)
                 batch.take(above, change)
+        complete.add(parent)
         return True
 
     def _list_parents(self, batch: Batch) -> None:

@@ -13,7 +13,9 @@ from lockstep.transfer.link import Link
 from lockstep.transfer.outcome import reason
 from lockstep.transfer.process import Ended, Process, not_started
 
-IDLE = 60.0  # seconds after which a spare is replaced: a firewall forgets idle connections without a word
+IDLE = 60.0  # seconds that a spare waits at least; one after the other is replaced then, so that each half minute shows
+RENEW = 30.0  # whether the target is there, for half the CPU of replacing them all
+OLDEST = 180.0  # when all are replaced: some firewalls forget idle connections without a word after 240 s
 SETTLED = 5.0  # a spare that lived so long had been let in: its loss is no failure of the target
 UNREACHED = frozenset({10, 30, 35})  # rsync(1): how a connection ends that was never made, however long that took
 CUT_OFF = UNREACHED | {12}  # and how one does that was made
@@ -21,7 +23,7 @@ REFILL = 0.002  # seconds after a spare was taken: its batch has the processor f
 
 
 MANY = frozenset({Lane.CONTENT, Lane.REST})  # lanes in which several batches may be under way to a far target
-TWO = 2  # batches of content at once, also next to the target: one is planned and read while the other is confirmed
+TWO = 2  # of these at once, also next to the target: one is planned and read while the other is confirmed
 STANDING = frozenset({Lane.CONTENT, Lane.REST, Lane.REMOVE})  # kept always; others from their need until they idle
 
 
@@ -40,6 +42,7 @@ class Pool:
         self._on_end: dict[Process, Callable[[Process, Ended], None]] = {}
         self._refill: Optional[asyncio.TimerHandle] = None
         self._open = False
+        self._renewed = -OLDEST
         self._kept = set(STANDING)
 
     @property
@@ -47,10 +50,12 @@ class Pool:
         return len(self._on_end)
 
     def width(self, lane: Lane) -> int:
-        """How many batches of this lane may be under way at once, and how many spares wait for it."""
-        if lane not in MANY:
-            return 1
-        return max(self.link.width, TWO if lane is Lane.CONTENT else 1)
+        """How many batches of this lane may be under way at once."""
+        return max(self.link.width, TWO) if lane in MANY else 1
+
+    def _spares_of(self, lane: Lane) -> int:
+        """How many spares wait for this lane; next to the target one of attributes is enough."""
+        return self.link.width if lane is Lane.REST else self.width(lane)
 
     def open(self) -> None:
         """Keep spares from now on."""
@@ -98,12 +103,15 @@ class Pool:
                 process.give_up(patience)
 
     def recycle(self) -> None:
-        """Replace the spares that have waited long; to be called every few seconds."""
+        """Replace the spare that has waited longest, if that is long; to be called every few seconds."""
         now = time.monotonic()
-        for lane, spares in self._spares.items():
-            while spares and now - spares[0].started > IDLE:
-                spares.popleft().dismiss()
-            if not spares and lane not in STANDING:
+        waiting = [(spares[0].started, lane) for lane, spares in self._spares.items() if spares]
+        oldest, lane = min(waiting, key=lambda one: one[0], default=(now, Lane.CONTENT))
+        number = sum(map(len, self._spares.values()))
+        if now - oldest > IDLE and now - self._renewed > min(RENEW, OLDEST / max(1, number)):
+            self._renewed = now
+            self._spares[lane].popleft().dismiss()
+            if not self._spares[lane] and lane not in STANDING:
                 self._kept.discard(lane)
         if self._open:
             self._fill()
@@ -115,7 +123,7 @@ class Pool:
         try:
             for lane in self._kept:
                 spares = self._spares.setdefault(lane, deque())
-                while len(spares) < self.width(lane):
+                while len(spares) < self._spares_of(lane):
                     spares.append(self._start(lane, self._argv(lane)))
         except OSError as err:
             self._on_loss(not_started(err))

@@ -19,6 +19,7 @@ _LIBRARIES = os.environ.get("LD_LIBRARY_PATH")
 if _LIBRARIES:
     _ENVIRONMENT["LD_LIBRARY_PATH"] = _LIBRARIES
 
+NICE = 10  # of what gives way
 KEPT_FREE = 24  # descriptors that no rsync gets: the status, its clients and a look at the source need some
 STDERR_LIMIT = 1 << 20  # bytes of complaints kept; a million refused names must not fill the memory
 
@@ -110,6 +111,11 @@ class Process:
         self.has_work = True
         self._left = data
         self._write()
+
+    def give_way(self) -> None:
+        """Let whatever else wants the processor have it first: live changes, and what the host is there for."""
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, self.pid, NICE)
 
     def dismiss(self) -> None:
         """Let it end by itself: a waiting rsync that gets no name leaves with 0."""
