@@ -109,6 +109,11 @@ def test_a_batch_goes_to_the_spare_and_another_one_comes(rig: Rig) -> None:
     assert rig.losses == []
 
 
+def test_two_batches_of_files_may_be_under_way_at_once_and_one_of_anything_that_deletes(rig: Rig) -> None:
+    assert {lane for lane in Lane if rig.pool.width(lane) == 2} == {Lane.CONTENT, Lane.REST}
+    assert all(rig.pool.width(lane) == 1 for lane in Lane if lane not in (Lane.CONTENT, Lane.REST))
+
+
 def test_a_batch_without_a_spare_starts_its_own(rig: Rig) -> None:
     async def work() -> None:
         rig.run(Lane.REST, b"a\0")

@@ -17,7 +17,7 @@ from typing import Callable, TypeVar
 import pytest
 
 import lockstep
-from lockstep.transfer.process import KEPT_FREE, STDERR_LIMIT, Ended, Process
+from lockstep.transfer.process import KEPT_FREE, NICE, STDERR_LIMIT, Ended, Process
 
 DEADLINE = 10.0
 T = TypeVar("T")
@@ -90,6 +90,14 @@ def test_with_few_descriptors_left_it_is_not_started_and_takes_none_of_them(left
         assert os.listdir("/proc/self/fd") == before
 
     within(work())
+
+
+def test_one_that_gives_way_has_a_nice_value(tmp_path: Path) -> None:
+    def on_start(process: Process) -> None:
+        process.give_way()
+
+    within(run(f"read -r word; nice > '{tmp_path}/nice'", b"go\n", on_start=on_start))
+    assert int((tmp_path / "nice").read_text()) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICE)
 
 
 def test_a_list_much_larger_than_the_pipe_arrives_whole(tmp_path: Path) -> None:
