@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,3 +45,24 @@ def test_directories_that_come_and_go_for_years_take_no_room() -> None:
             places.remove(wd - 10)
     assert len(places) == 10
     assert len(places._pages) <= 2
+
+
+def test_a_directory_that_stays_among_many_that_come_and_go_does_not_keep_the_room_of_all() -> None:
+    """One of a hundred stays: each has a page for itself in the end."""
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        places = Places()
+        for wd in range(1, 200_000):
+            places.put(wd, 1, b"d")
+            if wd % 100:
+                places.remove(wd)
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert len(places) == 1_999
+    assert taken / len(places) < 300
+    assert all(places.get(wd) == (1, b"d") for wd in range(100, 200_000, 100))
+    for wd in list(places):
+        places.remove(wd)
+    assert (len(places), places._pages, places._few) == (0, {}, {})
