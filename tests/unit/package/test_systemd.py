@@ -13,6 +13,15 @@ import pytest
 from lockstep.notify import systemd
 
 
+@pytest.fixture(autouse=True)
+def _channel_closed() -> Iterator[None]:
+    """The socket that a service keeps for its life; a test that leaves it open would have another one warned of it."""
+    yield
+    if systemd._channel.cache_info().currsize:
+        systemd._channel().close()
+        systemd._channel.cache_clear()
+
+
 @pytest.fixture(params=["file", "abstract"])
 def manager(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     """The manager's end, in a folder or in the abstract name space."""
@@ -26,8 +35,6 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
             monkeypatch.setenv("NOTIFY_SOCKET", "@" + name)
         listening.settimeout(5)
         yield listening
-        systemd._channel().close()
-        systemd._channel.cache_clear()
 
 
 def test_each_message_reaches_the_manager(manager: socket.socket) -> None:
