@@ -10,6 +10,7 @@ import socket
 import stat
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -128,16 +129,32 @@ def test_a_port_that_is_taken_is_named() -> None:
         loop.close()
 
 
-def test_clients_without_end_do_not_cost_threads_without_end() -> None:
-    with server(lambda detailed: LIVE) as port:
+@pytest.mark.parametrize("said", [b"", b"GET /healthz HTTP/1.0\r\nX", b"GET /status.json HTTP/1.0\r\n\r\n"])
+def test_slow_clients_without_end_cost_no_threads_without_end_and_keep_nobody_out(said: bytes) -> None:
+    """They say nothing, or half of it, or do not take their answer; the longest wait is over first."""
+    answered = []
+
+    def large(detailed: bool) -> dict[str, Any]:
+        answered.append(1)
+        return {**LIVE, "path": "x" * (16 << 20)}  # more than the kernel keeps for a client
+
+    with server(large) as port:
         before = threading.active_count()
-        idle = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(24)]
+        slow = []
         try:
-            # They are taken in order, so when the last is turned away the first ones hold all the threads there are.
-            assert idle[-1].recv(1) == b""
+            for number in range(24):
+                slow.append(socket.create_connection(("127.0.0.1", port), 10))
+                slow[-1].sendall(said)
+                until = time.monotonic() + 20
+                while said.endswith(b"\r\n\r\n") and len(answered) <= number:
+                    assert time.monotonic() < until, "no answer is on its way"
+                    time.sleep(0.001)
+            assert request(port, "/healthz")[:2] == (200, "ok\n")
             assert threading.active_count() - before <= 16
+            while slow[0].recv(1 << 20):
+                pass  # hung up
         finally:
-            for connection in idle:
+            for connection in slow:
                 connection.close()
 
 

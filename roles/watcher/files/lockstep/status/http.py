@@ -30,6 +30,7 @@ CLIENT_TIMEOUT = 10.0
 LOOP_TIMEOUT = 5.0
 MAX_THREADS = 16
 LOOK = 1.0  # seconds between looks whether to end
+GIVE_WAY = 1.0  # seconds until whoever dawdled has let go
 
 
 class StatusHttp:
@@ -128,6 +129,8 @@ class _Server(ThreadingHTTPServer):
         self.ask = ask
         self.token_file = token_file
         self._free = threading.BoundedSemaphore(MAX_THREADS)
+        self._waited_for: dict[Any, None] = {}  # connections whose client is to say or to take something, oldest first
+        self._lock = threading.Lock()
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
@@ -142,20 +145,42 @@ class _Server(ThreadingHTTPServer):
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._free.acquire(blocking=False):
-            # Whoever opens connections without end must not cost memory without end.
+        # Whoever opens connections without end must not cost memory without end, nor keep others out.
+        if not self._free.acquire(blocking=False) and not (
+            self._hang_up_oldest() and self._free.acquire(timeout=GIVE_WAY)
+        ):
             self.shutdown_request(request)
             return
+        self.wait_for(request, True)
         try:
             super().process_request(request, client_address)
         except RuntimeError:
+            self.wait_for(request, False)
             self._free.release()
             self.shutdown_request(request)
+
+    def wait_for(self, request: Any, waits: bool) -> None:
+        """Whether it is this connection's client that takes its time now, and not the watcher."""
+        with self._lock:
+            self._waited_for.pop(request, None)
+            if waits:
+                self._waited_for[request] = None
+
+    def _hang_up_oldest(self) -> bool:
+        with self._lock:
+            oldest = next(iter(self._waited_for), None)
+            if oldest is None:
+                return False
+            del self._waited_for[oldest]
+            with contextlib.suppress(OSError):
+                oldest.shutdown(socket.SHUT_RDWR)  # its thread closes it
+            return True
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self.wait_for(request, False)
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -179,6 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path not in ("/", "/status.json", "/healthz", "/metrics"):
             self._send(HTTPStatus.NOT_FOUND, "text/plain", "not found: / /status.json /metrics /healthz\n")
             return
+        self.server.wait_for(self.connection, False)
         try:
             code, kind, text = _answer(path, self.server.ask(path in ("/", "/metrics")))
         except Exception as error:  # noqa: BLE001  also a snapshot that fails is an answer, and not a healthy one
@@ -198,6 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, code: HTTPStatus, kind: str, text: str, headers: dict[str, str] | None = None) -> None:
         body = text.encode("utf-8", "backslashreplace")
+        self.server.wait_for(self.connection, True)
         self.send_response(code)
         self.send_header("Content-Type", kind if ";" in kind else f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
