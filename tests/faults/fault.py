@@ -64,6 +64,10 @@ class Fault:
             self._loads.append(load)
         self._began = time.monotonic()
 
+    def is_under_load(self, entries: int = 10) -> None:
+        """Wait until each load has made so many entries."""
+        wait_for(lambda: all(load.entries() >= entries for load in self._loads), 30, "the load to change something")
+
     def shows(
         self, state: str, reason: str, seconds: float = 60, next_try: bool = True, copy: Copy | None = None
     ) -> dict[str, Any]:
@@ -71,14 +75,18 @@ class Fault:
         copy = copy or self.copy
         seen: list[dict[str, Any]] = []
 
-        def is_so() -> bool:
-            seen[:] = self.scene.both(copy)
-            return len(seen) == 2 and all(
+        def tells(target: dict[str, Any]) -> bool:
+            return bool(
                 target.get("state") == state
                 and reason in (target["reason"] or "")
                 and (not next_try or target["next_try"])
-                for target in seen
             )
+
+        def is_so() -> bool:
+            seen[:] = [self.scene.target(copy)]
+            if tells(seen[0]):
+                seen[:] = self.scene.both(copy)
+            return len(seen) == 2 and all(map(tells, seen))
 
         wait_for(is_so, seconds, lambda: f"{copy.target} {state}: {reason}, but: {seen}; {self.said()}")
         for target in seen:

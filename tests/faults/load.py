@@ -165,6 +165,7 @@ class Load:
 
     def __init__(self, root: Path, seed: int, rate: float = 20.0, largest: int = 300_000) -> None:
         self.seed = seed
+        self._top = root / f"load-{seed}"
         self._command = [
             sys.executable, __file__, str(root), "--seed", str(seed), "--rate", str(rate), "--largest", str(largest)
         ]  # fmt: skip
@@ -184,9 +185,9 @@ class Load:
         assert gone is None, f"the load had ended by itself: {gone}"
         return dict(json.loads(said))
 
-    @property
-    def running(self) -> bool:
-        return self._process is not None
+    def entries(self) -> int:
+        """How many there are of it now."""
+        return sum(len(folders) + len(files) for _folder, folders, files in os.walk(self._top))
 
 
 def main() -> int:

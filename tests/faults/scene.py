@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ HOSTS = {
     "backup02": "172.16.1.42:backup:bookworm",
 }
 SOURCE_HOST = "nfs01"
+SOCKET = "/run/lockstep/status.sock"
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Scene:
     """The hosts, and the trees that are to be equal."""
 
     machines: Machines
+    _leaders: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def run(self, host: str, script: str, check: bool = True) -> str:
         """Output of a shell script that root runs on a host."""
@@ -88,10 +91,14 @@ class Scene:
         return Path(f"/proc/{self.leader(host)}/root{path}")
 
     def leader(self, host: str) -> int:
-        """The host's PID 1, as this machine numbers it."""
+        """The host's PID 1, as this machine numbers it; looked for anew when the host was started anew."""
+        known = self._leaders.get(host)
+        if known is not None and known[1] and _started(known[0]) == known[1]:
+            return known[0]
         lines = [line.split() for line in self.lab("status").splitlines()]
         found = next(line[-1].partition("=")[2] for line in lines if line[0] == host)
         assert found != "-", f"{host} is not up"
+        self._leaders[host] = (int(found), _started(int(found)))
         return int(found)
 
     def source(self, mirror: str) -> Path:
@@ -132,8 +139,17 @@ class Scene:
     # ------------------------------------------------------------------ the watcher's own word
 
     def status(self) -> dict[str, Any]:
-        """`lockstep status --json`; empty while it does not answer."""
-        return self.machines.status(SOURCE_HOST)
+        """What `lockstep status --json` prints, asked for at its socket: a poll must not take the processors from what
+        it waits for.  Empty while nobody answers."""
+        try:
+            with socket.socket(socket.AF_UNIX) as link:
+                link.settimeout(10)
+                link.connect(str(self.tree(SOURCE_HOST, SOCKET)))
+                link.sendall(b'{"command": "status"}\n')
+                with link.makefile("rb") as file:
+                    return dict(json.loads(file.readline())["status"])
+        except (OSError, ValueError, KeyError, AssertionError):
+            return {}
 
     def both(self, copy: Copy) -> list[dict[str, Any]]:
         """The target as `lockstep status --json` and as /status.json tell it; fewer while one does not answer."""
@@ -172,6 +188,15 @@ class Scene:
         lines = self.run(SOURCE_HOST, "ps -eo pid=,ppid=,unit=,etimes=,args=").splitlines()
         rsync = [line for line in lines if line.split()[4].endswith("rsync")]
         return [line for line in rsync if int(line.split()[1]) != watcher or line.split()[2] != "lockstep.service"]
+
+
+def _started(pid: int) -> str:
+    """When a process began, in clock ticks: tells it from a later one of its number; empty when it has ended."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if state[0] in "ZX" else state[19]
 
 
 def _target(status: dict[str, Any], copy: Copy) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def test_nfs_host_is_rebooted(fault: Fault) -> None:
     fault.about("the NFS host is rebooted", "`systemctl reboot` under load", "C12, C18, C23")
     scene = fault.scene
     fault.load()
-    time.sleep(1)
+    fault.is_under_load()
     scene.lab("reboot", SOURCE_HOST)
     _is_back(fault)
     fault.cured(lambda: None, same_watcher=False, told=False, most_lines=40)
