@@ -161,6 +161,46 @@ def test_files_that_come_back_are_held_no_more(rig: Rig, tmp_path: Path) -> None
     rig.equal()
 
 
+def test_a_mirror_that_has_grown_since_it_was_compared_may_lose_a_share_of_what_it_has_now(rig: Rig) -> None:
+    """C8: a tenth of two thousand, where it was compared when it had nothing; more of them are held."""
+    rig.start(max_delete=LIMIT)
+    _fill(rig.source / "d", 2_000)
+    rig.equal()
+    for number in range(100):
+        (rig.source / "d" / f"f{number:03}").unlink()
+    rig.equal()
+    assert rig.watcher.target()["held"] is None
+    assert "held" not in rig.log()
+    for number in range(100, 500):
+        (rig.source / "d" / f"f{number:03}").unlink()
+    status = rig.watcher.wait_state("held")
+    assert 1_700 <= status["held"]["of"] <= 2_002
+    assert _count(rig.target / "d") >= 2_000 - 100 - 200
+    _release(rig)
+
+
+def test_a_directory_that_is_held_is_counted_once_however_often_it_is_compared(rig: Rig, tmp_path: Path) -> None:
+    """C8: its number stays right when what is above it is compared, and when another one is back."""
+    for name in ("d", "e"):
+        (rig.source / "top" / name).mkdir(parents=True)
+        for number in range(50):
+            (rig.source / "top" / name / f"{number}").write_text("x")
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    for name in ("d", "e"):
+        (rig.source / "top" / name).rename(tmp_path / name)
+    rig.watcher.wait_state("held")
+    wait_for(lambda: rig.watcher.target()["held"]["deletions"] == 102, 10, rig.log)
+    for path in ("top", "top", None):
+        started = rig.watcher.target()["reconcile"]["started"]
+        rig.watcher.ask(command="resync", mirror="data", **({"path": path} if path else {}))
+        wait_for(partial(_compared_since, rig, started), 20, rig.log)
+        assert rig.watcher.target()["held"]["deletions"] == 102
+    (tmp_path / "d").rename(rig.source / "top" / "d")
+    wait_for(lambda: rig.watcher.target()["held"]["deletions"] == 51, 20, rig.log)
+    _release(rig)
+
+
 def test_a_few_deletions_are_not_held(rig: Rig) -> None:
     """C8: below the limit."""
     _fill(rig.source / "d")

@@ -37,7 +37,7 @@ def wrong_source(mirror: Any, target: Any) -> None:
 
 
 def mass_deletion(mirror: Any, target: Any) -> None:
-    target.standing.park({b"a": Change(GONE, 1.0)}, 30, 40, 1.0)
+    target.standing.park({b"a": Change(GONE, 1.0)}, 40, 1.0, {b"a": 30})
 
 
 def unreachable(mirror: Any, target: Any) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from lockstep.backoff import Backoff
 from lockstep.changes import ATTRIBUTES, CONTENT, DIRECTORY_GONE, GONE, PERMITTED, SUBTREE, SUSPECT, Change, Changes
+from lockstep.comparison import Totals
 from lockstep.config import MaxDelete, Target
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
@@ -40,6 +41,7 @@ class Rig:
         self.backlog_done = True
         self.guard = DeletionGuard(limits or MaxDelete())
         self.held: list[tuple[dict[bytes, Change], int, int]] = []
+        self.released: dict[bytes, Change] = {}
         self.failures: list[str] = []
         self.taken: dict[bytes, int] = {}
         self.reconcile = Reconcile(self)  # type: ignore[arg-type]
@@ -48,8 +50,14 @@ class Rig:
     def kick(self) -> None:
         pass
 
-    def hold(self, items: Any, count: int, of: int) -> None:
-        self.held.append((dict(items), count, of))
+    def hold(self, items: Any, of: int) -> None:
+        self.standing.park(items, of, time.monotonic())
+        self.held.append((dict(items), self.standing.held_count, of))
+
+    def release(self) -> int:
+        released = self.standing.release()
+        self.released.update(released)
+        return len(released)
 
     def comparison_failed(self, why: str) -> None:
         self.failures.append(why)
@@ -141,7 +149,9 @@ def test_too_many_deletions_are_held_and_the_rest_goes(tmp_path: Path) -> None:
 def test_while_something_is_held_no_deletion_goes_however_few_there_are(rig: Rig) -> None:
     """What is left of a mass deletion, or its rest after a restart, is below the limit by itself."""
     for held, was_held in (({b"x": Change(GONE, 1.0)}, False), ({}, True)):
-        rig.standing.parked, rig.standing.was_held = dict(held), was_held
+        rig.standing.release()
+        rig.standing.park(held, 1, 1.0)
+        rig.standing.was_held = was_held
         rig.put("target/old")
         rig.reconcile.want_all(5.0)
         assert rig.proceed() == {}
@@ -153,10 +163,116 @@ def test_while_something_is_held_no_deletion_goes_however_few_there_are(rig: Rig
 def test_what_is_held_already_is_not_counted_again_by_a_comparison_of_everything(rig: Rig) -> None:
     for name in ("a", "b", "c"):
         rig.put(f"target/{name}")
-    rig.standing.park({b"a": Change(GONE, 1.0), b"b": Change(GONE, 1.0)}, 2, 4, 1.0)
+    rig.standing.park({b"a": Change(GONE, 1.0), b"b": Change(GONE, 1.0)}, 4, 1.0)
     rig.reconcile.want_all(5.0)
     assert rig.proceed() == {}
-    assert [(sorted(items), count) for items, count, _of in rig.held] == [([b"a", b"b", b"c"], 1)]
+    assert [(sorted(items), count) for items, count, _of in rig.held] == [([b"c"], 3)]
+    assert rig.standing.held_count == 3
+
+
+@pytest.mark.parametrize("path", [b"d", b""])
+def test_what_is_held_already_is_not_counted_again_by_a_comparison_of_what_is_above_it(rig: Rig, path: bytes) -> None:
+    """`resync PATH`: the directory that went stands for all below it, each of which the comparison names."""
+    rig.put("source/d/f")
+    for name in ("f", "gone/1", "gone/2", "gone/3", "new"):
+        rig.put(f"target/d/{name}")
+    rig.standing.park({b"d/gone": Change(GONE | DIRECTORY_GONE, 1.0)}, 10, 1.0, {b"d/gone": 4})
+    for held in (5, 5):
+        rig.reconcile.want(path, Change(ATTRIBUTES, time.monotonic() + 100))
+        rig.proceed()
+        assert sorted(rig.standing.parked) == [b"d/gone", b"d/new"]
+        assert rig.standing.held_count == held
+
+
+def doubtful(rig: Rig, name: str = "old") -> None:
+    """One deletion kept back by what was known of the target, which may have grown since."""
+    rig.standing.park({os.fsencode(name): Change(GONE, 1.0)}, 1, 1.0)
+    rig.standing.doubted = time.monotonic()
+
+
+def test_what_was_held_in_doubt_goes_where_a_comparison_finds_that_there_is_enough_else(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, MaxDelete(percent=25.0, at_least=0, window=60.0))
+    for number in range(10):
+        rig.put(f"source/{number}")
+        rig.put(f"target/{number}")
+    rig.put("target/old")
+    doubtful(rig)
+    rig.reconcile.want_all(5.0)
+    assert rig.proceed() == {b"old": GONE | PERMITTED}
+    assert list(rig.released) == [b"old"]
+    assert (rig.standing.held, rig.standing.doubted) == (False, None)
+    assert rig.guard.recent(time.monotonic()) == 1
+
+
+def test_what_was_held_in_doubt_stays_held_where_it_is_too_much(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, MaxDelete(percent=25.0, at_least=0, window=60.0))
+    rig.put("source/0")
+    rig.put("target/0")
+    rig.put("target/old")
+    doubtful(rig)
+    rig.reconcile.want_all(5.0)
+    assert rig.proceed() == {}
+    assert (list(rig.standing.parked), rig.standing.doubted, rig.standing.held_of) == ([b"old"], None, 3)
+    assert rig.guard.recent(time.monotonic()) == 0
+
+
+def test_what_was_held_in_doubt_stays_held_where_not_everything_can_be_compared(tmp_path: Path) -> None:
+    """rsync tells no deletion at all then."""
+    rig = Rig(tmp_path, MaxDelete(percent=90.0, at_least=1000, window=60.0))
+    rig.put("target/old")
+    doubtful(rig)
+    rig.reconcile._whole_began = time.monotonic()
+    rig.reconcile._permit(Totals(source=100), True, sure=False)
+    assert (rig.standing.held, rig.standing.doubted, rig.released) == (True, None, {})
+
+
+def test_a_comparison_that_began_before_the_doubt_does_not_end_it(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, MaxDelete(percent=90.0, at_least=1000, window=60.0))
+    rig.put("target/old")
+    rig.reconcile.want_all(5.0)
+
+    async def compared() -> None:
+        rig.reconcile.proceed()
+        doubtful(rig, "other")
+        deadline = time.monotonic() + 20
+        while rig.reconcile.running:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.002)
+
+    asyncio.run(compared())
+    rig.proceed()
+    assert (rig.standing.held, rig.released) == (True, {})
+    assert rig.standing.doubted is not None
+
+
+def test_what_is_held_while_the_comparison_runs_counts_as_well(tmp_path: Path) -> None:
+    """It may have passed there before."""
+    rig = Rig(tmp_path, MaxDelete(percent=0.0, at_least=2, window=60.0))
+    rig.put("target/old")
+    doubtful(rig)
+    rig.reconcile.want_all(5.0)
+
+    async def compared() -> None:
+        rig.reconcile.proceed()
+        rig.standing.park({b"d": Change(GONE | DIRECTORY_GONE, 1.0)}, 10, 1.0, {b"d": 2})
+        deadline = time.monotonic() + 20
+        while rig.reconcile.running:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.002)
+
+    asyncio.run(compared())
+    rig.proceed()
+    assert (rig.standing.held, rig.standing.doubted, rig.released) == (True, None, {})
+
+
+def test_names_confirmed_since_it_was_compared_may_all_be_new_ones(rig: Rig) -> None:
+    assert rig.reconcile.most_entries > 1 << 40  # nothing is known
+    rig.put("target/old")
+    rig.record.names = 5
+    rig.reconcile.want_all(5.0)
+    rig.proceed()
+    rig.record.names += 30
+    assert rig.reconcile.most_entries == rig.reconcile.entries + 30
 
 
 def test_deletions_that_may_go_count_against_later_ones(rig: Rig) -> None:

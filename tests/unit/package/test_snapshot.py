@@ -125,7 +125,7 @@ def test_times_are_told_by_the_wall_clock() -> None:
 
 def test_held_deletions_come_with_the_command_that_lets_them_go() -> None:
     target = a_target()
-    target.standing.park({b"a": Change(GONE, 1.0)}, 30, 40, 1.0)
+    target.standing.park({b"a": Change(GONE, 1.0)}, 40, 1.0, {b"a": 30})
     found = through_json(a_service(target))["mirrors"][0]["targets"][0]
     assert found["held"] == {
         "deletions": 30, "of": 40, "command": "lockstep release data", "paths": ["a"], "more": 0,
@@ -134,7 +134,7 @@ def test_held_deletions_come_with_the_command_that_lets_them_go() -> None:
 
 def test_of_very_many_held_deletions_the_first_are_shown() -> None:
     target = a_target()
-    target.standing.park({b"%d" % number: Change(GONE, 1.0) for number in range(50)}, 50, 60, 1.0)
+    target.standing.park({b"%d" % number: Change(GONE, 1.0) for number in range(50)}, 60, 1.0)
     held = through_json(a_service(target))["mirrors"][0]["targets"][0]["held"]
     assert (held["paths"], held["more"]) == ([str(number) for number in range(HELD_SHOWN)], 50 - HELD_SHOWN)
 

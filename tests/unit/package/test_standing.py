@@ -152,36 +152,36 @@ def test_the_age_of_a_problem_counts_while_it_waits_and_then_elsewhere(standing:
 
 
 def test_held_deletions_are_counted_and_age(standing: Standing) -> None:
-    standing.park(gone(b"a", b"b", since=4.0), 2, 10, 5.0)
+    standing.park(gone(b"a", b"b", since=4.0), 10, 5.0)
     assert (standing.held, standing.held_count, standing.held_of, standing.oldest()) == (True, 2, 10, 4.0)
-    standing.park(gone(b"c", since=3.0), 1, 8, 6.0)
+    standing.park(gone(b"c", since=3.0), 8, 6.0)
     assert (standing.held_count, standing.held_of, standing.oldest()) == (3, 10, 3.0)
 
 
 def test_a_directory_stands_for_all_that_was_told_before_it(standing: Standing) -> None:
-    standing.park(gone(b"d0", b"d/x/1", b"d/x", b"d/y", b"d", b"e"), 6, 10, 5.0)
+    standing.park(gone(b"d0", b"d/x/1", b"d/x", b"d/y", b"d", b"e"), 10, 5.0)
     assert list(standing.parked) == [b"d0", b"d", b"e"]
 
 
 def test_what_is_held_and_asked_about_once_more_is_counted_once(standing: Standing) -> None:
     """Every event below a directory that is held leads to it again."""
     for _event in range(3):
-        standing.park(gone(b"d"), 400, 1000, 5.0)
+        standing.park(gone(b"d"), 1000, 5.0, {b"d": 400})
     assert (standing.held_count, standing.held_of) == (400, 1000)
-    standing.park(gone(b"e"), 700, 1000, 6.0)
+    standing.park(gone(b"e"), 1000, 6.0, {b"e": 700})
     assert (standing.held_count, standing.held_of) == (1100, 1100)
 
 
 def test_whether_they_are_back_is_looked_at_every_few_seconds(standing: Standing) -> None:
     assert not standing.parked_due(100.0)
-    standing.park(gone(b"a"), 1, 10, 5.0)
+    standing.park(gone(b"a"), 10, 5.0)
     assert not standing.parked_due(5.0 + PARKED_LOOK - 0.1)
     assert standing.parked_due(5.0 + PARKED_LOOK)
     assert not standing.parked_due(5.0 + PARKED_LOOK + 0.1)
 
 
 def test_what_is_back_is_held_no_more(standing: Standing) -> None:
-    standing.park(gone(b"a", b"b", b"c"), 3, 10, 5.0)
+    standing.park(gone(b"a", b"b", b"c"), 10, 5.0)
     assert [path for path, _ in standing.unpark([b"b"])] == [b"b"]
     assert (list(standing.parked), standing.held_count) == ([b"a", b"c"], 2)
     standing.unpark([b"a", b"c"])
@@ -189,6 +189,6 @@ def test_what_is_back_is_held_no_more(standing: Standing) -> None:
 
 
 def test_a_release_hands_out_all_and_forgets_the_count(standing: Standing) -> None:
-    standing.park(gone(b"a", b"b"), 2, 10, 5.0)
+    standing.park(gone(b"a", b"b"), 10, 5.0)
     assert sorted(standing.release()) == [b"a", b"b"]
     assert (standing.held, standing.held_count, standing.held_of) == (False, 0, 0)

@@ -9,7 +9,7 @@ import stat
 import time
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Callable, Protocol
+from typing import Callable, Optional, Protocol
 
 from lockstep.batch import Batch
 from lockstep.changes import DIRECTORY_GONE, PERMITTED, Change, Changes
@@ -49,8 +49,9 @@ class Source(Protocol):
 class Deletions:
     """`ask()` for a batch; `on_verdict(batch, verdict, outcome)` is called at once or when the target has answered.
 
-    `entries()` is how many entries the target has; `pending` are the changes that are not under way; `moved(path)` is
-    how many entries at and below a name have another one by now; `compared()`: has the target what the source had?
+    `entries()` is how many entries the target has, by the last comparison of everything, and how many it may have by
+    now; `pending` are the changes that are not under way; `moved(path)` is how many entries at and below a name have
+    another one by now; `compared()`: has the target what the source had?  `on_doubt()` has everything compared.
     """
 
     def __init__(
@@ -59,10 +60,11 @@ class Deletions:
         pool: Pool,
         standing: Standing,
         pending: Sequence[Changes],
-        entries: Callable[[], int],
+        entries: Callable[[], tuple[int, int]],
         on_verdict: Callable[[Batch, Verdict, Outcome], None],
         moved: Callable[[bytes], int] = lambda path: 0,
         compared: Callable[[], bool] = lambda: True,
+        on_doubt: Callable[[], None] = lambda: None,
     ) -> None:
         self.guard = DeletionGuard(source.config.max_delete)
         self._source = source
@@ -73,13 +75,14 @@ class Deletions:
         self._on_verdict = on_verdict
         self._moved = moved
         self._compared = compared
+        self._on_doubt = on_doubt
 
     # ------------------------------------------------------------------ may it go?
 
     def ask(self, batch: Batch) -> None:
         """Raises OSError when rsync cannot be started."""
         if not must_ask(batch, self._source.filters, self._compared()):
-            self._count(batch, 0 if is_permitted(batch) else self._left(batch, len(batch.items)))
+            self._count(batch, dict.fromkeys(batch.items, 1))
             return
         names = command.names(self._source.config.source, list(batch.listed))
         self._pool.run(Lane.COUNT, names, lambda process, ended: self._answered(batch, process, ended))
@@ -97,20 +100,23 @@ class Deletions:
         else:
             if answer.instead is not None:
                 batch.listed = dict.fromkeys(answer.instead, True)
-            self._count(batch, 0 if is_permitted(batch) else self._left(batch, answer.count))
+            self._count(batch, answer.entries)
 
-    def _left(self, batch: Batch, count: int) -> int:
-        """Of so many deletions, those that take away what has no other name now."""
-        return max(0, count - sum(map(self._moved, batch.items)))
-
-    def _count(self, batch: Batch, count: int) -> None:
-        """`count` deletions, 0 for those that were let through already."""
+    def _count(self, batch: Batch, entries: Mapping[bytes, int]) -> None:
+        """`entries`: how many would go with each name; of these, what has another name now is not taken away."""
         now = time.monotonic()
-        total = self._entries()
+        if is_permitted(batch):
+            entries = {}
+        entries = {path: max(0, number - self._moved(path)) for path, number in entries.items()}
+        count = sum(entries.values())
+        total, at_most = self._entries()
         verdict = Verdict.GO if batch.listed else Verdict.NOTHING_THERE
         if count and (self._standing.held or self.guard.would_exceed(count, total, now)):
-            again = batch.items.keys() <= self._standing.parked.keys()  # a comparison was quicker
-            self.hold(batch.items, 0 if again else count, max(total, count))
+            doubtful = not self._standing.held and not self.guard.would_exceed(count, at_most, now)
+            self.hold(batch.items, max(total, count), entries)
+            if doubtful:
+                self._standing.doubted = now
+                self._on_doubt()
             verdict = Verdict.HELD
         else:
             self.guard.record(count, now)
@@ -118,13 +124,13 @@ class Deletions:
 
     # ------------------------------------------------------------------ what is held
 
-    def hold(self, items: Mapping[bytes, Change], count: int, of: int) -> None:
-        """Keep back these deletions, `count` entries of `of` on the target."""
+    def hold(self, items: Mapping[bytes, Change], of: int, entries: Optional[Mapping[bytes, int]] = None) -> None:
+        """Keep back these deletions.  `of`: entries on the target; `entries` of them stand below each name."""
         for path, change in items.items():
             for changes in self._pending:
                 if path in changes.paths and not self.is_back(path, change):
                     change.flags |= changes.paths.pop(path).flags
-        self._standing.park(items, count, of, time.monotonic())
+        self._standing.park(items, of, time.monotonic(), entries)
 
     def release(self) -> list[tuple[bytes, Change]]:
         """Let go what is held: as changes that need no further question."""
@@ -134,7 +140,7 @@ class Deletions:
     def come_back(self) -> list[tuple[bytes, Change]]:
         """Take out the held deletions that are none any more, for their files are back."""
         parked = self._standing.parked
-        back = [path for path in self._standing.some_parked() if self.is_back(path, parked[path])]
+        back = [path for path in self._standing.keeps.some() if self.is_back(path, parked[path])]
         return self._standing.unpark(back)
 
     def is_back(self, path: bytes, held: Change) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -78,8 +79,11 @@ class Destination(Protocol):
     def kick(self) -> None:
         """Call `proceed` soon."""
 
-    def hold(self, items: Mapping[bytes, Change], count: int, of: int) -> None:
-        """Keep back these deletions, `count` entries of `of` on the target."""
+    def hold(self, items: Mapping[bytes, Change], of: int) -> None:
+        """Keep back these deletions; the target has `of` entries."""
+
+    def release(self) -> int:
+        """Let go what is kept back."""
 
     def comparison_failed(self, why: str) -> None: ...
 
@@ -100,10 +104,12 @@ class Reconcile:
         self._differences: Optional[Iterator[Optional[Difference]]] = None
         self._deletions = PERMITTED
         self._deleted = b""  # the last deletion that was handed over
-        self._held = (0, 0, False)  # deletions that are held, of how many entries, found by comparing everything
+        self._held_of = 0  # entries on the target, where deletions are held
+        self._held_before = 0  # entries that deletions stood for which were held when everything began to be compared
         self._compared: dict[bytes, Change] = {}
         self.totals = Totals()
         self.entries = 0  # on the target, by the last whole comparison and what came of it
+        self._names_then = 0  # confirmed by the target when it began
         self.whole_done = False  # at least once, all that a comparison of everything found has arrived
         self._settling = False  # all is handed over, and on its way
         self.state = "none"
@@ -176,6 +182,14 @@ class Reconcile:
     def left(self) -> int:
         """Differences known and not handed over yet, as far as they can be counted, and what is to be compared."""
         return len(self._wanted) + max(0, self.known - self.handed if self._feeding else 0)
+
+    @property
+    def most_entries(self) -> int:
+        """Entries on the target, if each name that it has confirmed since then is a new one; while nothing is known of
+        what it has, more than there can be."""
+        if self._took is None:
+            return sys.maxsize
+        return self.entries + self._target.record.names - self._names_then
 
     def oldest(self) -> Optional[float]:
         times = [
@@ -297,6 +311,8 @@ class Reconcile:
         self.started, self.finished, self._began = time.time(), None, time.monotonic()
         if scope.whole:
             self._whole_began = self._began
+            self._held_before = self._target.standing.held_count
+            self._names_then = self._target.record.names
         self._last_known = self._found = self.handed = self._bytes = self._handed_bytes = self._outstanding_bytes = 0
         self._outstanding.clear()
         try:
@@ -366,7 +382,8 @@ class Reconcile:
             self.totals = comparison.totals
             self.entries = self.totals.target
             self._took = time.monotonic() - self._began
-        self._deletions = self._permit(comparison.totals, whole)
+        sure = not self.error and ended.code != READ_ERRORS
+        self._deletions = self._permit(comparison.totals, whole, sure)
         self.state, self._deleted = "sending", b""
         self._feeding, self._bytes = comparison, comparison.totals.size
         self._began = time.monotonic()
@@ -378,19 +395,31 @@ class Reconcile:
         self._differences = chain(comparison.count(), recent, comparison.differences())
         target.kick()
 
-    def _permit(self, totals: Totals, whole: bool) -> int:
-        """PERMITTED when so many deletions may go, 0 when they are to be held."""
+    def _permit(self, totals: Totals, whole: bool, sure: bool = True) -> int:
+        """PERMITTED when so many deletions may go, 0 when they are to be held.  `sure`: these are all of them."""
         target, now = self._target, time.monotonic()
-        standing, entries = target.standing, totals.target if whole else max(self.entries, totals.target)
-        held = (
-            standing.held or standing.was_held
-        )  # nothing but a word of the operator's ends that, however few are left
+        standing, count = target.standing, totals.deletions
+        entries = totals.target if whole else max(self.entries, totals.target)
+        doubted = whole and standing.doubted is not None and self._whole_began >= standing.doubted
+        # nothing but a word of the operator's ends that, however few are left
+        held = standing.was_held or (standing.held and not doubted)
         if whole:
             standing.was_held = False
-        if totals.deletions and (held or target.guard.would_exceed(totals.deletions, entries, now)):
-            self._held = (totals.deletions, entries, whole)
+        if doubted:
+            standing.doubted = None
+            # what was kept back since it began may have been seen by it or not
+            count = max(count + max(0, standing.held_count - self._held_before), standing.held_count)
+            held = held or not sure
+        if (count or doubted) and (held or target.guard.would_exceed(count, entries, now)):
+            self._held_of = entries
+            if whole or not standing.held:
+                standing.keeps.announce(totals.deletions)
+            if whole:
+                standing.held_of = max(entries, standing.held_count)
             return 0
-        target.guard.record(totals.deletions, now)
+        target.guard.record(count, now)
+        if doubted:
+            target.release()
         return PERMITTED
 
     def _hand_over(self) -> None:
@@ -424,16 +453,13 @@ class Reconcile:
             if flags & GONE:
                 self._deleted = path
             if flags & (GONE | DIRECTORY_GONE) and not self._deletions:
-                held[path] = Change(flags & ~PERMITTED, since)
+                if not target.standing.keeps.covers(path):
+                    held[path] = Change(flags & ~PERMITTED, since)
             else:
                 target.backlog.note(path, flags, since)
                 self._wait_for(path, size)
         if held:
-            count, entries, whole = self._held
-            if whole:  # it has found again what is held already
-                count = max(0, count - target.standing.held_count)
-            target.hold(held, count, entries)
-            self._held = (0, entries, False)
+            target.hold(held, self._held_of)
         target.kick()
 
     def _handed_all(self) -> None:
@@ -449,6 +475,7 @@ class Reconcile:
         assert self._feeding is not None
         self._feeding.close()
         self._feeding = self._differences = None
+        self._target.standing.keeps.announce(0)
 
     def _try_again(self) -> None:
         """Compare this again after a while, as not all of it could be."""

@@ -44,10 +44,15 @@ def deletable(found: Iterable[bytes], tops: Iterable[bytes], hidden: Callable[[b
 
 @dataclass
 class Answer:
-    """`count` entries would be deleted; `instead` of the tops these are to be listed, where something is spared."""
+    """How many entries would be deleted for each name; `instead` of the names these are to be listed, where something
+    is spared."""
 
-    count: int
+    entries: dict[bytes, int]
     instead: list[bytes] | None = None
+
+    @property
+    def count(self) -> int:
+        return sum(self.entries.values())
 
 
 def read_answer(found: IO[bytes], tops: Iterable[bytes], filters: Filter) -> Answer:
@@ -57,7 +62,16 @@ def read_answer(found: IO[bytes], tops: Iterable[bytes], filters: Filter) -> Ans
     items = [(item[0], line.endswith(b"/\n")) for line in lines if (item := parse_line(line, False)) is not None]
     paths = [path for path, _is_dir in items]
     if not filters.rsync_args():
-        return Answer(len(paths))
+        return Answer(_by_top(paths, tops))
     directories = {path for path, is_dir in items if is_dir}
     instead = deletable(paths, tops, lambda path: filters.hidden(path, path in directories))
-    return Answer(len(paths if instead is None else instead), instead)
+    return Answer(_by_top(paths if instead is None else instead, tops), instead)
+
+
+def _by_top(paths: Iterable[bytes], tops: Iterable[bytes]) -> dict[bytes, int]:
+    found = dict.fromkeys(tops, 0)
+    for path in paths:
+        top = next((top for top in (path, *ancestors(path)) if top in found), None)
+        if top is not None:
+            found[top] += 1
+    return found

@@ -8,15 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Callable, Optional
 
 from lockstep.backoff import Backoff
 from lockstep.changes import Change
+from lockstep.parked import Parked
 from lockstep.transfer.command import Lane
 
 STEADY = 1.0  # seconds without a failure, after which a target that takes something again is down no more
-PARKED_SOME = 2_000
 PARKED_LOOK = 5.0  # seconds between looks whether held deletions are none any more
 
 
@@ -43,9 +42,9 @@ class Standing:
         self._failed_lane: Optional[Lane] = None  # which alone can tell that it is over, as with a full disk
         self._well_since: Optional[float] = None
         self.problems: dict[bytes, Problem] = {}
-        self.parked: dict[bytes, Change] = {}
-        self.held_count = 0
+        self.keeps = Parked()
         self.held_of = 0
+        self.doubted: Optional[float] = None  # since when what is held may be fewer than is allowed
         self.was_held = False  # before a restart: the first comparison of everything tells of what
         self._look_at = 0.0
         self.batches = 0
@@ -155,16 +154,24 @@ class Standing:
     def held(self) -> bool:
         return bool(self.parked)
 
-    def park(self, items: Mapping[bytes, Change], count: int, of: int, now: float) -> None:
-        """Keep these deletions back until they are released or their files are back."""
-        if any(path not in self.parked for path in items):  # else it was only asked about once more
-            self.held_count += count
+    @property
+    def parked(self) -> dict[bytes, Change]:
+        return self.keeps.changes
+
+    @property
+    def held_count(self) -> int:
+        return self.keeps.count
+
+    def park(
+        self, items: Mapping[bytes, Change], of: int, now: float, entries: Optional[Mapping[bytes, int]] = None
+    ) -> None:
+        """Keep these deletions back until they are released or their files are back.
+
+        `of`: how many entries the target has; `entries`: how many of them each name stands for, where that is known.
+        """
+        known = entries or {}
         for path, change in items.items():
-            below = path + b"/"
-            # rsync tells what is in a directory right before the directory itself, and its name stands for all of it
-            while self.parked and next(reversed(self.parked)).startswith(below):
-                self.parked.popitem()
-            self.parked[path] = change
+            self.keeps.add(path, change, known.get(path))
         self.held_of = max(self.held_of, of, self.held_count)
         self._look_at = now + PARKED_LOOK
 
@@ -174,21 +181,15 @@ class Standing:
         self._look_at = now + PARKED_LOOK
         return True
 
-    def some_parked(self) -> list[bytes]:
-        """A bounded number of the held deletions, other ones each time, so that a look at them never takes long."""
-        some = list(islice(self.parked, PARKED_SOME))
-        for path in some:
-            self.parked[path] = self.parked.pop(path)
-        return some
-
     def unpark(self, paths: Iterable[bytes]) -> list[tuple[bytes, Change]]:
-        back = [(path, self.parked.pop(path)) for path in paths]
-        self.held_count = max(len(self.parked), self.held_count - len(back)) if self.parked else 0
+        back = self.keeps.take(paths)
+        if not self.held:
+            self.held_of, self.doubted = 0, None
         return back
 
     def release(self) -> dict[bytes, Change]:
-        parked, self.parked = self.parked, {}
-        self.held_count = self.held_of = 0
+        parked = self.keeps.clear()
+        self.held_of, self.doubted = 0, None
         self.was_held = False
         return parked
 

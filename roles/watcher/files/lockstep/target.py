@@ -103,10 +103,11 @@ class TargetSync:
             self._carrier.pool,
             self.standing,
             (self.live, self.backlog),
-            lambda: self.reconcile.entries,
+            lambda: (self.reconcile.entries, self.reconcile.most_entries),
             self._may_delete,
             self.renames.take_moved,
             self._compared,
+            lambda: self.reconcile.want_all(time.monotonic(), why="to know how much there is before much is deleted"),
         )
         self.guard = self._deletions.guard
         self._patience = patience(config)
@@ -371,9 +372,9 @@ class TargetSync:
             else:
                 self.kick()
 
-    def hold(self, items: Mapping[bytes, Change], count: int, of: int) -> None:
-        """Keep back these deletions, `count` entries of `of` on the target."""
-        self._deletions.hold(items, count, of)
+    def hold(self, items: Mapping[bytes, Change], of: int) -> None:
+        """Keep back these deletions; the target has `of` entries."""
+        self._deletions.hold(items, of)
         self._on_state()
 
     def comparison_failed(self, why: str) -> None:

@@ -43,7 +43,7 @@ def of_target(mirror: MirrorSync, target: TargetSync, now: float) -> Condition:
             f"{mirror.custody.held}; nothing is sent or deleted until it is right again, or until: "
             f"lockstep release {config.name}",
         )
-    if standing.held:
+    if standing.held and standing.doubted is None:
         return Condition(
             "held",
             f"{standing.held_count} of {standing.held_of} entries would be deleted, more than max_delete allows; "

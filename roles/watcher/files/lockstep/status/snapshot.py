@@ -184,7 +184,7 @@ def _target(mirror: MirrorSync, target: TargetSync) -> dict[str, Any]:
             "command": f"lockstep release {mirror.config.name}",
             "paths": [os.fsdecode(path) for path in islice(standing.parked, HELD_SHOWN)],
             "more": max(0, len(standing.parked) - HELD_SHOWN),
-        } if standing.held else None,
+        } if standing.held and standing.doubted is None else None,
         "refused": len(standing.problems),
         "problems": [
             {"path": os.fsdecode(path), "reason": problem.reason, "since": epoch(problem.since),
