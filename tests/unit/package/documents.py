@@ -39,6 +39,7 @@ def document(state: str = "live", *targets: dict[str, Any], **more: Any) -> dict
             {
                 "name": "data", "source": "/data", "state": state, "reason": None, "since": 1000.0, "watches": 12345,
                 "unwatched": 0, "watch_problems": [], "overflows": 0, "events": 5, "held": None,
+                "hooks": [],
                 "targets": list(targets) or [target(state, **more)],
             }
         ],

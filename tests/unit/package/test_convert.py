@@ -14,6 +14,8 @@ import pytest
 import yaml
 
 from lockstep import cli, config, convert
+from lockstep.config_hooks import Hook, Stream
+from lockstep.config_notify import Command
 
 SYNC = 'sync {{ default.rsync, source = "/data", target = "h::m", {} }}'
 CORPUS = Path(__file__).parent / "corpus"
@@ -22,6 +24,17 @@ FILES = sorted(path.name for path in CORPUS.iterdir() if path.suffix in (".xml",
 
 def meant(name: str) -> dict[str, Any]:
     return dict(json.loads((CORPUS / name).with_suffix(".json").read_text()))
+
+
+def hook_as_written(hook: Hook) -> dict[str, Any]:
+    if isinstance(hook.to, Stream):
+        return {"socket": f"{hook.to.host}:{hook.to.port}"}
+    assert isinstance(hook.to, Command)
+    return {
+        "command": list(hook.to.argv),
+        **({} if hook.retry else {"on_failure": "ignore"}),
+        **({"include": [os.fsdecode(one) for one in hook.include]} if hook.include else {}),
+    }
 
 
 def problems_of(text: str) -> tuple[str, ...]:
@@ -48,6 +61,7 @@ def test_a_converted_configuration_means_what_it_said(name: str) -> None:
             **({"exclude": [os.fsdecode(one) for one in mirror.exclude]} if mirror.exclude else {}),
             **({} if mirror.delete else {"delete": False}),
             **({"reconcile_every": mirror.reconcile_every} if mirror.reconcile_every != 86400 else {}),
+            **({"hooks": [hook_as_written(hook) for hook in mirror.hooks]} if mirror.hooks else {}),
             "targets": [
                 {
                     "url": target.url,
@@ -109,6 +123,8 @@ def test_every_character_comes_back_from_the_yaml_as_it_was() -> None:
 # ---------------------------------------------------------------------- what is refused
 
 SHIPPED = (CORPUS / "sersync-as-shipped.xml").read_text()
+PLUGIN = (CORPUS / "sersync-plugin-command.xml").read_text()
+SOCKET = (CORPUS / "sersync-plugin-socket.xml").read_text()
 LAUGHS = '<!DOCTYPE head [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>\n<head><debug start="&b;"/></head>'
 OUTSIDE = '<?xml version="1.0"?>\n<!DOCTYPE head [<!ENTITY x SYSTEM "file:///etc/passwd">]>\n<head>&x;</head>'
 
@@ -147,6 +163,10 @@ def test_a_doctype_is_refused_before_any_entity_is_read(text: str) -> None:
             SHIPPED.replace('<filter start="false">', '<filter start="true">').replace(r"(.*)\.gz", r"(a+b)*\.gz"),
             "exclude",
         ),
+        (PLUGIN.replace("/bin/sh", ""), "line 24: plugin command: has no prefix"),
+        (PLUGIN.replace("/bin/sh", "'x"), "line 24: plugin command: prefix and suffix are not words of a command"),
+        (PLUGIN.replace(r"(.*)\.php", "(a+b)*"), "line 26: include '(a+b)*': repeats something other than ."),
+        (SOCKET.replace("8009", "80090"), "line 23: plugin socket: needs <deshost ip=… port=…>"),
         ('<?xml version="1.0" encoding="no-such"?>\n<head/>', "is not"),
     ],
 )

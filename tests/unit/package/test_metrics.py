@@ -94,6 +94,10 @@ def test_no_name_breaks_the_exposition(name: str) -> None:
     status = document("down", target("down", name=name))
     status["mirrors"][0]["name"] = name
     status["notify"] = [{"to": name, "told": 1, "failures": 0}, {"to": name, "told": 2, "failures": 1}]
+    hook = {"to": name, "deliveries": 1, "paths": 5, "waiting": 2, "dropped": 0, "failures": 4}
+    status["mirrors"][0]["hooks"] = [hook, hook]
     families = exposed(status)
+    assert value(families, "lockstep_hook_paths") == 10
+    assert value(families, "lockstep_hook_waiting_paths") == 4
     assert len(families["lockstep_held_deletions"].samples) == 1
     assert value(families, "lockstep_notifications") == 3

@@ -9,8 +9,18 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockstep import config_notify, config_options, config_overlap, config_paths, config_status, config_url, filters
+from lockstep import (
+    config_hooks,
+    config_notify,
+    config_options,
+    config_overlap,
+    config_paths,
+    config_status,
+    config_url,
+    filters,
+)
 from lockstep.config_errors import ConfigError, Problems
+from lockstep.config_hooks import Hook
 from lockstep.config_notify import Notify
 from lockstep.config_status import Status
 from lockstep.config_url import Target
@@ -58,6 +68,7 @@ class Mirror:
     max_delete: MaxDelete
     pace: float
     targets: tuple[Target, ...]
+    hooks: tuple[Hook, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,7 +131,7 @@ def _config(root: Mapping, text: bytes, path: str) -> Config:
 def _mirror(node: Mapping) -> Mirror:
     node.allow(
         "name", "source", "exclude", "delete", "quiet", "max_wait",
-        "reconcile_every", "max_delete", "pace", "targets",
+        "reconcile_every", "max_delete", "pace", "targets", "hooks",
     )  # fmt: skip
     quiet = node.get("quiet").number(1.0, 0.0, 3600.0)
     # Whoever lengthens `quiet` alone means the wait to follow, not a mistake to be told of.
@@ -144,6 +155,7 @@ def _mirror(node: Mapping) -> Mirror:
             _target(item.as_mapping())
             for item in node.items("targets", required=True, of="targets: a list with a url for each")
         ),
+        hooks=config_hooks.hooks(node.items("hooks")),
     )
 
 

@@ -25,12 +25,16 @@ class Command:
 
 @dataclass(frozen=True)
 class Post:
-    """An HTTP POST.  `url`, or a file that holds it where it is a secret itself; `token_file`: a bearer token's."""
+    """An HTTP POST.  `url`, or a file that holds it where it is a secret itself; `token_file`: a bearer token's.
+
+    `headers_file`: more headers, one a line.
+    """
 
     url: str | None
     url_file: str | None
     token_file: str | None
     timeout: float
+    headers_file: str | None = None
 
 
 Channel = Union[Command, Post]
@@ -59,33 +63,35 @@ def notify(node: Mapping) -> Notify:
 def _channel(node: Mapping) -> Channel:
     node.allow("command", "url", "url_file", "token_file", "timeout")
     timeout = node.get("timeout").number(10.0, 0.1, 600.0)
-    command, url, url_file = node.get("command"), node.get("url"), node.get("url_file")
-    given = [value for value in (command, url, url_file) if not value.is_absent()]
+    command, address, url_file = node.get("command"), node.get("url"), node.get("url_file")
+    given = [value for value in (command, address, url_file) if not value.is_absent()]
     if len(given) != 1 and not node.failed:
         node.problem("needs one of command (a list: the program and its arguments), url or url_file")
     if not command.is_absent():
         if not node.get("token_file").is_absent():
             node.get("token_file").problem("is for url and url_file; a command can read a file itself")
-        return Command(_argv(command), timeout)
+        return Command(argv(command), timeout)
     return Post(
-        None if url.is_absent() else _url(url),
+        None if address.is_absent() else url(address),
         config_paths.optional(url_file),
         config_paths.optional(node.get("token_file")),
         timeout,
     )
 
 
-def _argv(value: Value) -> tuple[str, ...]:
+def argv(value: Value) -> tuple[str, ...]:
+    """A program's absolute path and its arguments."""
     words = value.as_items()
-    argv = tuple(word.text() for word in words)
-    if not argv and not value.failed:
+    found = tuple(word.text() for word in words)
+    if not found and not value.failed:
         value.problem("must name a program and its arguments, as a list")
-    if argv and not words[0].failed and not argv[0].startswith("/"):
-        words[0].problem(f"must be the absolute path of a program, not {argv[0]!r}")
-    return argv
+    if found and not words[0].failed and not found[0].startswith("/"):
+        words[0].problem(f"must be the absolute path of a program, not {found[0]!r}")
+    return found
 
 
-def _url(value: Value) -> str:
+def url(value: Value) -> str:
+    """An address to POST to."""
     text = value.text()
     if not value.failed:
         wrong = url_problem(text)

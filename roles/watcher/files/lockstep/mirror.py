@@ -19,6 +19,7 @@ from lockstep.config import Config, Mirror
 from lockstep.custody import Custody
 from lockstep.filters import Filter
 from lockstep.intake import Intake
+from lockstep.notify.hooks import Hooks
 from lockstep.source import Reading
 from lockstep.source.spacing import Spacing
 from lockstep.source.watches import WatchTree
@@ -45,6 +46,8 @@ class MirrorSync:
         self.filters = Filter(config.exclude)
         self.memory = memories.load(settings.state_dir, config.name)
         self.custody = Custody(config.source, self.memory, self.filters.hidden)
+        source = os.fsdecode(config.source)
+        self.hooks = Hooks(config.hooks, config.name, source, settings.state_dir) if config.hooks else None
         self.targets = [TargetSync(target, self, self._tell) for target in config.targets]
         for target in self.targets:
             target.standing.was_held = target.config.url in self.memory.held
@@ -184,6 +187,11 @@ class MirrorSync:
         self._unwatch()
         for target in self.targets:
             target.close()
+
+    def tell_nothing_more(self) -> None:
+        """To hooks: when nothing is under way any more, as what still arrives is told too."""
+        if self.hooks is not None:
+            self.hooks.close()
 
     def _unwatch(self) -> None:
         self._intake.stop()

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from lockstep import config_overlap, filters
 from lockstep.config import Config, Mirror, Target
-from lockstep.notify import delivery
+from lockstep.notify import delivery, parcel
 from lockstep.source import identity, limits
 from lockstep.status import access
 from lockstep.transfer import command, outcome
@@ -68,6 +68,11 @@ def _telling(config: Config) -> Iterator[str]:
         wrong = delivery.problem(channel)
         if wrong is not None:
             yield f"notify.to[{n}]: {wrong}"
+    for n, mirror in enumerate(config.mirrors):
+        for m, hook in enumerate(mirror.hooks):
+            wrong = parcel.problem(hook.to)
+            if wrong is not None:
+                yield f"mirrors[{n}].hooks[{m}]: {wrong}"
 
 
 def _source(mirror: Mirror) -> Iterator[str]:

@@ -136,6 +136,8 @@ class Service:
                 for target in mirror.targets:
                     target.kill()
             await self._idle(closing, STOP_TIMEOUT / 2)
+        for mirror in closing:
+            mirror.tell_nothing_more()
         self.notifier.close(NOTIFY_TIMEOUT)
         if self._http is not None:
             self._http.close()
@@ -200,6 +202,8 @@ class Service:
                 target.kill()
         self._closing += mirrors
         await self._idle(mirrors, STOP_TIMEOUT / 2)
+        for mirror in mirrors:
+            mirror.tell_nothing_more()
 
     def _refuse_what_needs_a_restart(self, new: Config) -> None:
         for key in ("state_dir", "status", "rsync", "log_format"):

@@ -34,6 +34,7 @@ from lockstep.config import Mirror, Target
 from lockstep.deletions import Deletions, Verdict, judge_batch
 from lockstep.filters import Filter
 from lockstep.look import look
+from lockstep.notify.hooks import Hooks
 from lockstep.plan import Plan, Planner
 from lockstep.reconcile import Reconcile
 from lockstep.record import Record
@@ -63,6 +64,7 @@ class Source(Protocol):
     rsync: str
     state_dir: str
     filters: Filter
+    hooks: Optional[Hooks]
 
     def unchanged(self) -> bool:
         """Is the source still the same mounted file system and root?"""
@@ -436,6 +438,10 @@ class TargetSync:
             lane = batch.lane if self.pending or self._under_way else None
             self.standing.confirmed([*batch.items, *batch.covered], outcome.refused, now, batch.started, lane)
             self._record(batch, outcome, now)
+            if self.source.hooks is not None:
+                left = outcome.refused.keys() | outcome.vanished
+                arrived = [path for path in batch.items if path and path not in left]
+                self.source.hooks.confirmed(self.config.name, batch.lane is Lane.REMOVE, arrived)
             self.reconcile.confirmed(chain(batch.items, batch.covered))
         if batch.lane is Lane.REMOVE:
             for path in batch.items if self.renames else ():

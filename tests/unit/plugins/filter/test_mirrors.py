@@ -88,6 +88,7 @@ def test_settings_reach_the_watcher_as_they_were_given():
         "reconcile_every": 0,
         "pace": 1,
         "max_delete": {"percent": 10, "at_least": 5, "window": 1.5},
+        "hooks": [{"command": ["/bin/x"], "include": ["*.jpg"]}, {"socket": "h:1", "interval": 0}],
     }
     told = watcher_mirrors([{**DATA, **settings, "rsync_options": ["-H"]}], "nfs01", GROUPS, HOSTVARS)[0]
     assert {key: told[key] for key in settings} == settings
@@ -264,3 +265,18 @@ def test_an_address_that_could_change_the_url_is_refused(address):
 
 def test_an_inventory_name_that_cannot_be_a_file_name_is_refused():
     assert "cannot be part of" in refused([DATA], {"nfs": ["nfs01"], "backup": ["../x"]})
+
+
+@pytest.mark.parametrize(
+    ("hooks", "said"),
+    [
+        ("x", "hooks: must be a list of mappings, each with one of command, url, url_file, socket and purge"),
+        (["x"], "hooks: must be a list of mappings"),
+        ([{}], "hooks[0]: must have one of command"),
+        ([{"url": "u", "socket": "s"}], "hooks[0]: must have one of command"),
+        ([{"url": "u", "inlcude": []}], "hooks[0].'inlcude' is not a key of lockstep_mirrors; did you mean include?"),
+        ([{"command": "x"}], "command: must be a list of strings, not a string"),
+    ],
+)
+def test_a_hook_that_cannot_be_one_is_refused_for_both_ends(hooks, said):
+    assert said in refused([{**DATA, "hooks": hooks}])

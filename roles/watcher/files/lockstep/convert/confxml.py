@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from . import patterns, rsync_words, xml_tree
-from .confxml_rest import events, plugins, unused
+from .confxml_hooks import plugins
+from .confxml_rest import events, unused
 from .model import USER, Converted, ConvertError, Mirror, Target, daemon_url, name_for
 from .xml_tree import Element
 
@@ -44,7 +45,7 @@ class _Head:
         self._schedule(sersync.first("crontab"), mirror)
         if (fail_log := sersync.first("failLog")) is not None:
             mirror.note(fail_log.line, "failLog", "there is none: what failed is kept and sent again after 1 to 60 s")
-        plugins(self.root, sersync, mirror)
+        self.problems += plugins(self.root, sersync, mirror)
         if self.problems:
             raise ConvertError(self.problems)
         self.found.mirrors.append(mirror)

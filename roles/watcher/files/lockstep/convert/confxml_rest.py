@@ -1,4 +1,4 @@
-"""The elements of confxml.xml that become no setting: what was unused, which events counted, and the plugins."""
+"""The elements of confxml.xml that become no setting: what was unused, and which events counted."""
 
 from __future__ import annotations
 
@@ -54,19 +54,3 @@ def events(inotify: Element | None, mirror: Mirror) -> None:
             mirror.note(element.line, f"{element.name} start=false", f"is not taken over: {_EVENTS[element.name]}")
         elif element.name not in _EVENTS:
             mirror.note(element.line, f"<{element.name}>", "is no event that is known here, and left out")
-
-
-def plugins(root: Element, sersync: Element, mirror: Mirror) -> None:
-    """What ran after each sync; definitions of plugins that no <plugin start=true> names were not in use."""
-    switch = sersync.first("plugin")
-    wanted = (
-        switch.attributes.get("name", "") if switch is not None and switch.attributes.get("start") == "true" else ""
-    )
-    if switch is not None and wanted:
-        mirror.note(switch.line, f"plugin {wanted}", "is not taken over: nothing is run after a transfer yet")
-    for element in root.all("plugin"):
-        name = element.attributes.get("name", "?")
-        if name == "http":
-            mirror.note(element.line, "plugin http", "was compiled out of sersync in version 2.2, and never ran")
-        elif name != wanted:
-            mirror.note(element.line, f"plugin {name}", "was not in use (plugin start=true did not name it)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Any, Optional
 
 MAX_BYTES = 1024 * 1024
 USER = "rsync_backup"  # whom the role rsync_daemon lets in
@@ -51,6 +51,7 @@ class Mirror:
     delete: bool = True
     reconcile_every: Optional[int] = None
     rsync_options: list[str] = field(default_factory=list)
+    hooks: list[dict[str, Any]] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
 
     def note(self, line: int, option: str, text: str) -> None:

@@ -65,6 +65,8 @@ def _settings(mirror: Mirror) -> dict[str, Any]:
         found["delete"] = False
     if mirror.reconcile_every is not None:
         found["reconcile_every"] = mirror.reconcile_every
+    if mirror.hooks:
+        found["hooks"] = [dict(hook) for hook in mirror.hooks]
     return found
 
 
@@ -140,6 +142,8 @@ def _scalar(value: object) -> str:
         return '"' + "".join(_ESCAPED.get(char) or _character(char) for char in value) + '"'
     if isinstance(value, list):
         return "[" + ", ".join(_scalar(one) for one in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_scalar(key)}: {_scalar(one)}" for key, one in value.items()) + "}"
     return json.dumps(value)
 
 

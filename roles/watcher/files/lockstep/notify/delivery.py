@@ -9,9 +9,12 @@ import contextlib
 import ctypes
 import http.client
 import os
+import re
 import signal
 import stat
 import subprocess
+from collections.abc import Container, Mapping
+from types import MappingProxyType
 from typing import Optional
 from urllib.parse import urlsplit
 
@@ -19,6 +22,8 @@ from lockstep.config_notify import Channel, Command, Post, url_problem
 
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4  # linux/prctl.h
 _ENVIRONMENT = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C.UTF-8"}
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e]*)")  # RFC 9110, 5.1 and 5.5
 SECRET = 16 * 1024  # bytes of a file with an address or a token
 SAID = 200  # characters of what the receiver said
 
@@ -44,18 +49,19 @@ def name(channel: Channel) -> str:
 def deliver(channel: Channel, body: bytes) -> None:
     """Raises DeliveryError."""
     if isinstance(channel, Command):
-        _run(channel, body)
+        run(channel, body)
     else:
-        _post(channel, body)
+        post(channel, body)
 
 
-def _run(command: Command, body: bytes) -> None:
+def run(command: Command, body: bytes, more: Mapping[str, str] = _NOTHING) -> None:
+    """Give a program this on its stdin; `more` is added to its environment.  Raises DeliveryError."""
     # a file and no pipe: whoever it leaves in the background may hold that open for ever
     with os.fdopen(os.memfd_create("said"), "w+b") as said:
         try:
             process = subprocess.Popen(
                 list(command.argv), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, cwd="/",
-                env=_ENVIRONMENT, start_new_session=True,
+                env={**_ENVIRONMENT, **more}, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             raise DeliveryError(f"{command.argv[0]}: {error.strerror or error}") from error
@@ -73,32 +79,72 @@ def _run(command: Command, body: bytes) -> None:
             raise DeliveryError(f"{command.argv[0]} left with {process.returncode}{': ' + words if words else ''}")
 
 
-def _post(post: Post, body: bytes) -> None:
-    url = post.url if post.url is not None else _secret("url_file", post.url_file or "")
+def post(to: Post, body: bytes) -> None:
+    """POST this as JSON.  Raises DeliveryError."""
+    url = to.url if to.url is not None else _secret("url_file", to.url_file or "")
     if url_problem(url):
-        raise DeliveryError(f"url_file {post.url_file}: {url_problem(url)}")
+        raise DeliveryError(f"url_file {to.url_file}: {url_problem(url)}")
     parts = urlsplit(url)
-    headers = {"Content-Type": "application/json", "User-Agent": "lockstep"}
-    if post.token_file is not None:
-        headers["Authorization"] = f"Bearer {_secret('token_file', post.token_file)}"
+    headers = {"Content-Type": "application/json", **more_headers(to.token_file, to.headers_file)}
+    with connected(url, to.timeout) as connection:
+        ask(connection, "POST", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, headers)
+
+
+def connected(url: str, timeout: float) -> contextlib.closing[http.client.HTTPConnection]:
+    """A connection for this address, made with the first request, to be closed."""
+    parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=post.timeout)
+    return contextlib.closing(kind(parts.hostname or "", parts.port, timeout=timeout))
+
+
+def ask(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: Optional[bytes],
+    headers: Mapping[str, str],
+    also: Container[int] = (),
+) -> None:
+    """One request; an answer of 200 to 299, or one in `also`, is wanted.  Raises DeliveryError."""
+    host = connection.host
     try:
-        connection.request("POST", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, headers)
+        connection.request(method, path, body, {"User-Agent": "lockstep", **headers})
         answer = connection.getresponse()
         said = answer.read(SAID).decode("utf-8", "replace").strip().partition("\n")[0]
+        while answer.read(SECRET):  # what is left of it, or no other request could follow
+            pass
     except (OSError, http.client.HTTPException, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise DeliveryError(f"{parts.hostname}: {why}") from error
-    finally:
-        connection.close()
+        raise DeliveryError(f"{host}: {why}") from error
+    if answer.status in also or 200 <= answer.status < 300:
+        return
     if 300 <= answer.status < 400:
-        raise DeliveryError(f"{parts.hostname}: HTTP {answer.status}, which leads elsewhere: give the address itself")
-    if not 200 <= answer.status < 300:
-        raise DeliveryError(f"{parts.hostname}: HTTP {answer.status} {answer.reason}{': ' + said if said else ''}")
+        raise DeliveryError(f"{host}: HTTP {answer.status}, which leads elsewhere: give the address itself")
+    raise DeliveryError(f"{host}: HTTP {answer.status} {answer.reason}{': ' + said if said else ''}")
+
+
+def more_headers(token_file: Optional[str], headers_file: Optional[str]) -> dict[str, str]:
+    """What a token and a file of headers, a line `Name: value` each, come to.  Raises DeliveryError."""
+    found = {}
+    if token_file is not None:
+        found["Authorization"] = f"Bearer {_secret('token_file', token_file)}"
+    for number, line in enumerate(_closed_file("headers_file", headers_file).splitlines() if headers_file else (), 1):
+        if line.strip() and not line.startswith("#"):
+            match = _HEADER.fullmatch(line.strip())
+            if match is None:
+                raise DeliveryError(f"headers_file {headers_file}, line {number}: must be as in  Name: value")
+            found[match[1]] = match[2]
+    return found
 
 
 def _secret(key: str, path: str) -> str:
+    text = _closed_file(key, path)
+    if not text or not text.isprintable() or " " in text:
+        raise DeliveryError(f"{key} {path} must hold one word and nothing else")
+    return text
+
+
+def _closed_file(key: str, path: str) -> str:
     try:
         with open(path, "rb") as file:
             others = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o007
@@ -109,8 +155,6 @@ def _secret(key: str, path: str) -> str:
         raise DeliveryError(f"{key} {path}: holds bytes that are not ASCII") from error
     if others:
         raise DeliveryError(f"{key} {path} can be read or written by others: chmod o= {path}")
-    if not text or not text.isprintable() or " " in text:
-        raise DeliveryError(f"{key} {path} must hold one word and nothing else")
     return text
 
 
@@ -123,8 +167,7 @@ def problem(channel: Channel) -> Optional[str]:
             wrong = url_problem(_secret("url_file", channel.url_file))
             if wrong:
                 return f"url_file {channel.url_file}: {wrong}"
-        if channel.token_file is not None:
-            _secret("token_file", channel.token_file)
+        more_headers(channel.token_file, channel.headers_file)
     except DeliveryError as error:
         return str(error)
     return None

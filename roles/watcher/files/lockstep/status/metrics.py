@@ -50,6 +50,7 @@ class _Snapshot(Collector):
         yield from _service(self._status)
         yield from _notifications(self._status)
         yield from _mirrors(mirrors)
+        yield from _hooks(mirrors)
         yield from _states(targets)
         yield from _flow(targets)
         yield from _reconciles(targets)
@@ -120,6 +121,28 @@ def _mirrors(mirrors: Sequence[tuple[Labels, Document]]) -> Iterable[Metric]:
         ("event_queue_overflows", "Times that the kernel's queue of events overflowed", "overflows"),
     ):
         yield _counter(name, about, MIRROR, [(of, mirror[key]) for of, mirror in mirrors])
+
+
+def _hooks(mirrors: Sequence[tuple[Labels, Document]]) -> Iterable[Metric]:
+    labels = (*MIRROR, "hook")
+    for name, about, key in (
+        ("hook_deliveries", "Times that a hook was told", "deliveries"),
+        ("hook_paths", "Paths that a hook was told of", "paths"),
+        ("hook_failures", "Times that a hook could not be told", "failures"),
+        ("hook_dropped_paths", "Paths that it was never told of, as too many waited", "dropped"),
+    ):
+        yield _counter(name, about, labels, _of_hooks(mirrors, key))
+    waiting = _of_hooks(mirrors, "waiting")
+    yield _gauge("hook_waiting_paths", "Paths that a hook is still to be told of", labels, waiting)
+
+
+def _of_hooks(mirrors: Sequence[tuple[Labels, Document]], key: str) -> Values:
+    # two hooks of one name are one to whoever counts
+    counted: Counter[Labels] = Counter()
+    for of, mirror in mirrors:
+        for one in mirror["hooks"]:
+            counted[(*of, plain(one["to"]))] += one[key]
+    return [(of, float(value)) for of, value in counted.items()]
 
 
 def _states(targets: Sequence[tuple[Labels, Document]]) -> Iterable[Metric]:

@@ -112,6 +112,7 @@ def _mirror(mirror: MirrorSync) -> dict[str, Any]:
         } if mirror.custody.held else None,
         "overflows": mirror.overflows,
         "events": mirror.events,
+        "hooks": mirror.hooks.state() if mirror.hooks is not None else [],
         "targets": targets,
     }  # fmt: skip
 
