@@ -14,11 +14,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _YEAR = 366 * 86400.0
 _NUMBERS = {"quiet": (0.0, 3600.0), "max_wait": (0.0, 86400.0), "reconcile_every": (0.0, _YEAR), "pace": (0.0, 1.0)}
 _MAX_DELETE = {"percent": (0.0, 100.0), "at_least": (0.0, 1e12), "window": (0.0, 86400.0)}
-_LISTS = ("exclude",)
+_LISTS = ("exclude", "reconcile_at")
+_BOOLEANS = ("watch",)
 _RECEIVERS = ("command", "url", "url_file", "socket", "purge")
 _HOOK = (*_RECEIVERS, "method", "match", "token_file", "headers_file", "names", "include", "tell", "on_failure",
          "interval", "timeout")  # fmt: skip
-KEYS = (*_LISTS, "delete", *_NUMBERS, "max_delete", "hooks")
+KEYS = (*_LISTS, *_BOOLEANS, "delete", *_NUMBERS, "max_delete", "hooks")
 
 
 def read(entry: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
@@ -27,6 +28,11 @@ def read(entry: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
     for key in _LISTS:
         if entry.get(key) is not None:
             settings[key] = list(texts(entry, key, problems))
+    for key in _BOOLEANS:
+        if entry.get(key) is not None:
+            settings[key] = entry[key]
+            if not isinstance(entry[key], bool):
+                problems.append(f"{key}: must be true or false, not {show(entry[key])}")
     if entry.get("delete") is not None:
         settings["delete"] = entry["delete"]
         if not isinstance(settings["delete"], bool):

@@ -20,7 +20,7 @@ def situation() -> tuple[Any, Any]:
     """A mirror and a target that are in step."""
     mirror = SimpleNamespace(
         custody=SimpleNamespace(held=""),
-        config=SimpleNamespace(name="data", max_wait=10.0),
+        config=SimpleNamespace(name="data", max_wait=10.0, watch=True),
         tree=SimpleNamespace(problems={}, unwatched=0, __len__=lambda: 1),
         watched=True,
     )
@@ -161,3 +161,14 @@ def test_the_worst_is_the_last_in_the_list() -> None:
     assert worst([]) == "live"
     assert worst(list(STATES)) == "held"
     assert worst(["behind", "paused", "reconciling", "starting"]) == "behind"
+
+
+def test_what_is_compared_on_schedule_alone_is_live_in_between_and_at_work_while_it_is_compared() -> None:
+    mirror, target = situation()
+    mirror.config.watch = False
+    mirror.tree = None
+    target.reconcile.whole_done = False  # since a restart nothing was due
+    condition = of_target(mirror, target, NOW)
+    assert (condition.state, condition.reason) == ("live", "compared on schedule, nothing is watched")
+    target.reconcile.whole_wanted = True
+    assert of_target(mirror, target, NOW).state == "reconciling"

@@ -13,6 +13,7 @@ import pytest
 from lockstep.changes import CONTENT, GONE, Change
 from lockstep.progress import Progress
 from lockstep.record import STEPS, Record
+from lockstep.schedule import Schedule
 from lockstep.source import limits
 from lockstep.standing import Standing
 from lockstep.status.condition import Condition
@@ -46,8 +47,8 @@ def a_target(name: str = "h/m", **more: Any) -> Any:
 
 def a_service(*targets: Any, tree: Any = None, **more: Any) -> Any:
     mirror = SimpleNamespace(
-        config=SimpleNamespace(name="data", source=b"/srv/" + ODD), targets=list(targets), tree=tree,
-        overflows=1, events=2, hooks=None, custody=SimpleNamespace(held=""), condition=lambda target: target.state,
+        config=SimpleNamespace(name="data", source=b"/srv/" + ODD, watch=True), targets=list(targets), tree=tree,
+        overflows=1, events=2, hooks=None, schedule=Schedule(0.0), custody=SimpleNamespace(held=""), condition=lambda target: target.state,
     )  # fmt: skip
     return SimpleNamespace(**{
         "mirrors": {"data": mirror}, "started": 1.0, "loaded": 2.0, "config_error": None,

@@ -61,9 +61,16 @@ def _parser() -> argparse.ArgumentParser:
 
     run = _command(commands, "run", _run, "watch and mirror, until stopped")
     run.add_argument("--config", required=True, metavar="FILE", help="the configuration, as /etc/lockstep/lockstep.yml")
+    run.add_argument("--once", action="store_true", help="compare everything once, send what differs, and end; exit "
+                     "status 0 only when all is in step")  # fmt: skip
+    run.add_argument("--dry-run", action="store_true", help="the same as plan")
     run.add_argument("--daemon", action="store_true", help="go into the background when everything has started")
     run.add_argument("--pid-file", metavar="FILE", help="where to write the process's number; held while it runs")
     run.add_argument("--log-file", metavar="FILE", help="where the log goes with --daemon (default: nowhere)")
+
+    plan = _command(commands, "plan", _plan, "tell what would go across if everything were compared now")
+    plan.add_argument("--config", required=True, metavar="FILE", help="the configuration")
+    plan.add_argument("mirror", metavar="MIRROR", nargs="*", help="only these mirrors")
 
     check = _command(commands, "check", _check, "check a configuration, and whether this host can do what it says")
     check.add_argument("file", metavar="FILE", help="the configuration to check")
@@ -127,7 +134,14 @@ def _run(arguments: argparse.Namespace) -> int:
     path = os.path.abspath(arguments.config)
     if arguments.log_file is not None and not arguments.daemon:
         return _usage("run: --log-file is for --daemon; in the foreground the log goes to stderr")
+    if sum((arguments.once, arguments.dry_run, arguments.daemon)) > 1:
+        return _usage("run: --once, --dry-run and --daemon exclude each other")
+    if arguments.dry_run:
+        arguments.mirror = []
+        return _plan(arguments)
     try:
+        if arguments.once:
+            return _once(path)
         if arguments.daemon:
             # Before it leaves the terminal: afterwards there would be no exit status of 2 any more.
             load(path)
@@ -144,6 +158,40 @@ def _run(arguments: argparse.Namespace) -> int:
         return _tell(path, error.problems, USAGE)
     except daemonize.DaemonError as error:
         return _fail(str(error))
+
+
+def _once(path: str) -> int:
+    """Raises ConfigError."""
+    import asyncio  # noqa: PLC0415
+
+    from lockstep import config, logs, once  # noqa: PLC0415
+    from lockstep.status.control import ControlError  # noqa: PLC0415
+
+    found = config.load(path)
+    logs.set_up(found.log_level, found.log_format)
+    try:
+        verdicts = asyncio.run(once.run(found))
+    except (once.Running, ControlError) as error:
+        return _fail(str(error))
+    for verdict in verdicts:
+        print(verdict, file=sys.stderr if verdict.why else sys.stdout)
+    return FAILED if any(verdict.why for verdict in verdicts) else OK
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from lockstep import dry_run  # noqa: PLC0415
+    from lockstep.config import ConfigError, load  # noqa: PLC0415
+
+    path = os.path.abspath(arguments.config)
+    try:
+        config = load(path)
+    except ConfigError as error:
+        return _tell(path, error.problems, USAGE)
+    known = [mirror.name for mirror in config.mirrors]
+    for name in arguments.mirror:
+        if name not in known:
+            return _usage(f"plan: no mirror {name!r}; there are: {', '.join(known)}")
+    return OK if dry_run.run(config, arguments.mirror) else FAILED
 
 
 def _check(arguments: argparse.Namespace) -> int:

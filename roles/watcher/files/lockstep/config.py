@@ -15,10 +15,12 @@ from lockstep import (
     config_options,
     config_overlap,
     config_paths,
+    config_schedule,
     config_status,
     config_url,
     filters,
 )
+from lockstep.calendar_event import CalendarEvent
 from lockstep.config_errors import ConfigError, Problems
 from lockstep.config_hooks import Hook
 from lockstep.config_notify import Notify
@@ -32,7 +34,6 @@ __all__ = ["Config", "ConfigError", "MaxDelete", "Mirror", "Notify", "Status", "
 
 # A fleet of a thousand mirrors with a hundred patterns each stays below this; a file beyond it is not ours.
 MAX_BYTES = 1024 * 1024
-YEAR = 366 * 86400.0
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 NAME_DESCRIBED = "letters, digits, _ . and -, at most 64, the first a letter or digit"
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -56,6 +57,7 @@ class Mirror:
     """One source and where it goes. `quiet`, `max_wait` and `reconcile_every` (0: never) are seconds.
 
     `source` is absolute and normalised, without a slash at its end. `pace` is a share of one core, 0: no pacing.
+    `watch`: false where it is compared on schedule alone.
     """
 
     name: str
@@ -69,6 +71,8 @@ class Mirror:
     pace: float
     targets: tuple[Target, ...]
     hooks: tuple[Hook, ...] = ()
+    reconcile_at: tuple[CalendarEvent, ...] = ()
+    watch: bool = True
 
 
 @dataclass(frozen=True)
@@ -131,16 +135,14 @@ def _config(root: Mapping, text: bytes, path: str) -> Config:
 def _mirror(node: Mapping) -> Mirror:
     node.allow(
         "name", "source", "exclude", "delete", "quiet", "max_wait",
-        "reconcile_every", "max_delete", "pace", "targets", "hooks",
+        "reconcile_every", "max_delete", "pace", "targets", "hooks", "reconcile_at", "watch",
     )  # fmt: skip
     quiet = node.get("quiet").number(1.0, 0.0, 3600.0)
     # Whoever lengthens `quiet` alone means the wait to follow, not a mistake to be told of.
     max_wait = node.get("max_wait").number(max(10.0, quiet), 0.0, 86400.0)
     if max_wait < quiet:
         node.get("max_wait").problem(f"is {max_wait:g}, less than quiet ({quiet:g}); it must be the same or more")
-    every = node.get("reconcile_every").number(86400.0, 0.0, YEAR)
-    if 0.0 < every < 1.0:
-        node.get("reconcile_every").problem(f"is {every:g} seconds; write 0 for never, or 1 or more")
+    every, at = config_schedule.every(node), config_schedule.at(node)
     return Mirror(
         name=node.get("name", required=True).matching(NAME, NAME_DESCRIBED),
         source=_source(node.get("source", required=True)),
@@ -156,6 +158,8 @@ def _mirror(node: Mapping) -> Mirror:
             for item in node.items("targets", required=True, of="targets: a list with a url for each")
         ),
         hooks=config_hooks.hooks(node.items("hooks")),
+        reconcile_at=at,
+        watch=config_schedule.watch(node, every),
     )
 
 

@@ -20,6 +20,7 @@ from lockstep.custody import Custody
 from lockstep.filters import Filter
 from lockstep.intake import Intake
 from lockstep.notify.hooks import Hooks
+from lockstep.schedule import Schedule
 from lockstep.source import Reading
 from lockstep.source.spacing import Spacing
 from lockstep.source.watches import WatchTree
@@ -67,7 +68,7 @@ class MirrorSync:
         self._missed_since: Optional[float] = None  # epoch; while everything is walked again for it
         self._missed_again: Optional[float] = None  # since that walk began, or while the first one is not over
         self._why = "after the start"  # everything is compared, or will be when it has been walked
-        self._next_reconcile = 0.0
+        self.schedule = Schedule(config.reconcile_every, config.reconcile_at)
         self._scheduled = 0.0  # epoch: when the last reconcile was asked for
         self._next_save = 0.0
         self._unsaved = False  # the last try to do so failed
@@ -110,6 +111,10 @@ class MirrorSync:
         self._tell()
 
     def _watch(self) -> bool:
+        if not self.config.watch:
+            self.watched = True
+            self._await_schedule()
+            return True
         try:
             self.tree = WatchTree(self.config.source, self.filters.excluded)
         except OSError as err:
@@ -145,6 +150,20 @@ class MirrorSync:
             self._missed_since, self._missed_again = self._missed_again, None
             self.tree.rescan()
             self._walk_on()
+
+    def _await_schedule(self) -> None:
+        """Nothing is watched: compare now only if that was due while the watcher was away, or never was done."""
+        confirmed = [self.memory.confirmed.get(target.config.url) for target in self.targets]
+        now, clock = time.monotonic(), time.time()
+        last = min((at for at in confirmed if at is not None), default=clock)
+        self.schedule.begun(now, clock, max(0.0, clock - last))
+        if None in confirmed or last > clock + 1 or self.schedule.due(now, clock):
+            self._drained = now
+            self._watches_stand()
+            return
+        self._scheduled = last
+        self._on_ready()
+        self._tell()
 
     def _watches_stand(self) -> None:
         now, clock = time.monotonic(), time.time()
@@ -208,7 +227,7 @@ class MirrorSync:
     # ------------------------------------------------------------------ losing the source and getting it back
 
     def _lose(self) -> None:
-        if self.tree is not None:
+        if self.tree is not None or self.watched:
             self._remember()
             self._unwatch()
             for target in self.targets:
@@ -239,7 +258,10 @@ class MirrorSync:
 
     def resync(self, path: Optional[bytes]) -> tuple[str, bool]:
         now = time.monotonic()
-        for target in self.targets:
+        if path is None and not self.config.watch:
+            self._why = "asked for"
+            self._reconcile_all()
+        for target in self.targets if path or self.config.watch else ():
             if path:
                 target.reconcile.want(path, Change(ATTRIBUTES, now))
             else:
@@ -307,20 +329,27 @@ class MirrorSync:
     # ------------------------------------------------------------------ reconciles, memory, telling
 
     def _reconcile_when_due(self, now: float) -> None:
-        assert self.tree is not None
-        unwatched = bool(self.tree.problems)
-        if unwatched and not 0 < self._next_reconcile <= now + RESCUE:
-            self._next_reconcile = now + RESCUE
-        if not self._next_reconcile or now < self._next_reconcile:
+        unwatched = self.tree is not None and bool(self.tree.problems)
+        if unwatched:
+            self.schedule.at_latest(now + RESCUE)
+        if not self.schedule.due(now, time.time()):
             return
-        if not unwatched:
+        if self.tree is None or not unwatched:
             self._why = "on schedule"
-            self._reconcile(None)
+            self._reconcile_all()
         elif self._missed_since is None:  # once more try to watch all, and only then compare
             self._missed_since = self._scheduled
             self._why = "not all directories were watched"
             self.tree.rescan()
             self._walk_on()
+
+    def _reconcile_all(self) -> None:
+        """Where nobody watches, what was changed since the last time is told by its ctime."""
+        if self.config.watch:
+            self._reconcile(None)
+        else:
+            self._drained = time.monotonic()
+            self._reconcile(self._scheduled)
 
     def _reconcile(self, since: Optional[float]) -> None:
         now = time.monotonic()
@@ -331,9 +360,8 @@ class MirrorSync:
         self._schedule()
 
     def _schedule(self) -> None:
-        every = self.config.reconcile_every
         self._scheduled = time.time()
-        self._next_reconcile = time.monotonic() + every if every else 0.0
+        self.schedule.begun(time.monotonic(), self._scheduled)
 
     def _remember(self, last: bool = False) -> None:
         """Note until when each target has confirmed everything, as an epoch: the base for ctimes after a restart."""
@@ -349,7 +377,7 @@ class MirrorSync:
             if target.reconcile.whole_done and self.watched:
                 oldest = target.oldest()
                 confirmed = self._clock + min(self._drained, now if oldest is None else oldest)
-                unseen = self._scheduled if self.tree is not None and self.tree.problems else None
+                unseen = self._scheduled if self.tree is None or self.tree.problems else None
                 missed = (unseen, self._missed_since, self._missed_again, target.reconcile.unproven(oldest))
                 self.memory.confirmed[target.config.url] = min([confirmed, *(at for at in missed if at is not None)])
                 active = active or last or oldest is not None or self._active(target)

@@ -105,7 +105,8 @@ def _source(mirror: Mirror) -> Iterator[str]:
 
 
 def _watches(config: Config) -> list[str]:
-    wanted = sum(limits.needed(mirror.source, filters.Filter(mirror.exclude).excluded) for mirror in config.mirrors)
+    watched = [mirror for mirror in config.mirrors if mirror.watch]
+    wanted = sum(limits.needed(mirror.source, filters.Filter(mirror.exclude).excluded) for mirror in watched)
     allowed = limits.allowed()
     return [f"mirrors: {limits.shortage(wanted, allowed)}"] if wanted > allowed else []
 

@@ -88,6 +88,8 @@ def test_settings_reach_the_watcher_as_they_were_given():
         "reconcile_every": 0,
         "pace": 1,
         "max_delete": {"percent": 10, "at_least": 5, "window": 1.5},
+        "watch": False,
+        "reconcile_at": ["Sat 03:00"],
         "hooks": [{"command": ["/bin/x"], "include": ["*.jpg"]}, {"socket": "h:1", "interval": 0}],
     }
     told = watcher_mirrors([{**DATA, **settings, "rsync_options": ["-H"]}], "nfs01", GROUPS, HOSTVARS)[0]
@@ -280,3 +282,9 @@ def test_an_inventory_name_that_cannot_be_a_file_name_is_refused():
 )
 def test_a_hook_that_cannot_be_one_is_refused_for_both_ends(hooks, said):
     assert said in refused([{**DATA, "hooks": hooks}])
+
+
+def test_a_schedule_that_cannot_be_one_is_refused_for_both_ends():
+    assert "reconcile_at: must be a list of strings, not a string" in refused([{**DATA, "reconcile_at": "daily"}])
+    assert "reconcile_at: must hold strings" in refused([{**DATA, "reconcile_at": [720]}])
+    assert "watch: must be true or false, not 'no'" in refused([{**DATA, "watch": "no"}])

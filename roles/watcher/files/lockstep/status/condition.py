@@ -68,9 +68,9 @@ def of_target(mirror: MirrorSync, target: TargetSync, now: float) -> Condition:
         return Condition("starting", "setting watches")
     if target.reconcile.unread:
         return Condition("behind", f"not everything could be compared: {target.reconcile.unread}")
-    if not target.reconcile.whole_done or target.reconcile.whole_wanted:
+    if (config.watch and not target.reconcile.whole_done) or target.reconcile.whole_wanted:
         return Condition("reconciling", target.reconcile.why)
     oldest = target.oldest()
     if oldest is not None and now - oldest > config.max_wait + BEHIND:
         return Condition("behind", f"the oldest change waits for {now - oldest:.0f} s")
-    return Condition("live")
+    return Condition("live", "" if config.watch else "compared on schedule, nothing is watched")

@@ -103,6 +103,8 @@ def _mirror(mirror: MirrorSync) -> dict[str, Any]:
         "state": state,
         "reason": named["reason"] if named else None,
         "since": named["since"] if named else time.time(),
+        "watched": mirror.config.watch,
+        "next_reconcile": mirror.schedule.next(time.monotonic(), time.time()),
         "watches": len(mirror.tree) if mirror.tree is not None else 0,
         "unwatched": max(len(problems), mirror.tree.unwatched) if mirror.tree is not None else 0,
         "watch_problems": [{"path": os.fsdecode(path), "reason": why} for path, why in problems[:PROBLEMS_SHOWN]],
