@@ -30,13 +30,14 @@ COMPLETE = (0, PARTIAL, VANISHED)
 class Way:
     """From which source to which target, by which program, and what is left out.
 
+    C(rules): rsync's, as in C(- PATTERN).
     C(checksum): content is compared by reading it, else by size and time in nanoseconds.
     """
 
     program: str
     source: str
     endpoint: Endpoint
-    exclude: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
     checksum: bool = False
 
     @property
@@ -63,7 +64,7 @@ class Way:
 
     def everything(self) -> list[str]:
         """Tells every entry of the source, what is equal too, and every one that only the target has."""
-        filters = [f"--filter=- {pattern}" for pattern in self.exclude]
+        filters = [f"--filter={rule}" for rule in self.rules]
         options = ["--dry-run", "-ii", "--recursive", "--delete", "--force", *filters]
         return [*self.command(*options), "--", os.path.join(self.source, "./"), self.destination]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from ansible.module_utils.basic import missing_required_lib
-from ansible_collections.lockstep.realtime.plugins.module_utils import _endpoint
+from ansible_collections.lockstep.realtime.plugins.module_utils import _endpoint, _left_out
 
 try:
     import yaml
@@ -49,7 +49,7 @@ class MaxDelete:
 class Mirror:
     """One source and its targets. C(deletes) is false for a mirror that never deletes on its targets.
 
-    C(exclude) has rsync's patterns; of C(max_delete) only percent and at_least. C(state_dir) and C(socket) are the
+    C(rules) has rsync's filter rules; of C(max_delete) only percent and at_least. C(state_dir) and C(socket) are the
     watcher's, None for a mirror that was given.
     """
 
@@ -58,7 +58,7 @@ class Mirror:
     targets: tuple[_endpoint.Endpoint, ...]
     deletes: bool = True
     rsync: Optional[str] = None
-    exclude: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
     max_delete: MaxDelete = MaxDelete()
     state_dir: Optional[str] = None
     socket: Optional[str] = None
@@ -90,6 +90,10 @@ def configured(path: str, name: str) -> Mirror:
     if not all(isinstance(target, dict) and isinstance(target.get("url"), str) for target in targets):
         raise MirrorError(f"mirror {name}: {path} has a target without a url; lockstep check {path} tells more")
     status = document.get("status") or {}
+    try:
+        rules = _left_out.rules(entry)
+    except _left_out.LeftOutError as error:
+        raise MirrorError(f"mirror {name}: {error}") from error
     return _checked(
         Mirror(
             name,
@@ -97,7 +101,7 @@ def configured(path: str, name: str) -> Mirror:
             tuple(_target(target) for target in targets),
             entry.get("delete", True) is not False,
             document.get("rsync"),
-            tuple(map(str, entry.get("exclude") or ())),
+            rules,
             limits(entry.get("max_delete")),
             document.get("state_dir") or STATE_DIR,
             status.get("socket") or SOCKET,

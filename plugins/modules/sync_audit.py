@@ -351,7 +351,7 @@ def chosen(params: dict[str, Any]) -> _mirror.Mirror:
     else:
         mirror = _mirror.given(params["mirror"], params["source"], params["targets"])
         deletes = params["delete"] is not False
-        mirror = replace(mirror, exclude=tuple(params["exclude"] or ()), deletes=deletes)
+        mirror = replace(mirror, rules=tuple(f"- {pattern}" for pattern in params["exclude"] or ()), deletes=deletes)
     if params["max_delete"] is not None:
         mirror = replace(mirror, max_delete=_mirror.limits(params["max_delete"]))
     return mirror

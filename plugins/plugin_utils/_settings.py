@@ -14,7 +14,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _YEAR = 366 * 86400.0
 _NUMBERS = {"quiet": (0.0, 3600.0), "max_wait": (0.0, 86400.0), "reconcile_every": (0.0, _YEAR), "pace": (0.0, 1.0)}
 _MAX_DELETE = {"percent": (0.0, 100.0), "at_least": (0.0, 1e12), "window": (0.0, 86400.0)}
-_LISTS = ("exclude", "reconcile_at")
+_LISTS = (
+    "filter", "filter_from", "include", "include_from", "exclude", "exclude_from", "exclude_regex",
+    "exclude_regex_nocase", "include_regex", "include_regex_nocase", "reconcile_at",
+)  # fmt: skip
 _BOOLEANS = ("watch",)
 _RECEIVERS = ("command", "url", "url_file", "socket", "purge")
 _HOOK = (*_RECEIVERS, "method", "match", "token_file", "headers_file", "names", "include", "tell", "on_failure",

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from lockstep import cli, config, convert
+from lockstep import cli, config, convert, rules
 from lockstep.config_hooks import Hook, Stream
 from lockstep.config_notify import Command
+from lockstep.rules import Rule
 
 SYNC = 'sync {{ default.rsync, source = "/data", target = "h::m", {} }}'
 CORPUS = Path(__file__).parent / "corpus"
@@ -35,6 +36,10 @@ def hook_as_written(hook: Hook) -> dict[str, Any]:
         **({} if hook.retry else {"on_failure": "ignore"}),
         **({"include": [os.fsdecode(one) for one in hook.include]} if hook.include else {}),
     }
+
+
+def as_rules(given: tuple[Rule, ...]) -> list[str]:
+    return [f"{'-' if rule.leaves_out else '+'} {os.fsdecode(rule.pattern)}" for rule in given]
 
 
 def problems_of(text: str) -> tuple[str, ...]:
@@ -62,6 +67,8 @@ def test_a_converted_configuration_means_what_it_said(name: str) -> None:
             **({} if mirror.delete else {"delete": False}),
             **({"reconcile_every": mirror.reconcile_every} if mirror.reconcile_every != 86400 else {}),
             **({"hooks": [hook_as_written(hook) for hook in mirror.hooks]} if mirror.hooks else {}),
+            **({"filter": as_rules(mirror.rules)} if mirror.rules else {}),
+            **({"exclude_regex": list(map(os.fsdecode, mirror.expressions.exclude))} if mirror.expressions else {}),
             "targets": [
                 {
                     "url": target.url,
@@ -160,7 +167,7 @@ def test_a_doctype_is_refused_before_any_entity_is_read(text: str) -> None:
             "crontab schedule",
         ),
         (
-            SHIPPED.replace('<filter start="false">', '<filter start="true">').replace(r"(.*)\.gz", r"(a+b)*\.gz"),
+            SHIPPED.replace('<filter start="false">', '<filter start="true">').replace(r"(.*)\.gz", r"[[:alpha:]]\.gz"),
             "exclude",
         ),
         (PLUGIN.replace("/bin/sh", ""), "line 24: plugin command: has no prefix"),
@@ -217,7 +224,7 @@ def test_a_broken_confxml_is_refused_with_its_line_and_reason(text: str, said: s
         (SYNC.format("rsync = { dry_run = true }"), "rsync dry_run: --dry-run: nothing was sent by it"),
         (SYNC.format("rsync = { _extra = 'x' }"), "rsync _extra: must be a list of texts"),
         (SYNC.format("rsync = { bwlimit = {} }"), "rsync bwlimit: must be true, false, a text or a number"),
-        (SYNC.format("filter = { '+ *.jpg', '- *' }"), "'+ *.jpg' is no rule that excludes"),
+        (SYNC.format("filter = { 'merge x' }"), "'merge x' is no rule that includes or excludes a pattern"),
         (SYNC.format("excludeFrom = '/etc/x'"), "/etc/x is not at hand here"),
         (SYNC.format("exclude = 7"), "sync exclude: must be a list of texts"),
         (SYNC.format("delete = false") + "\n" + SYNC.format(""), "line 2: sync: its source /data is mirrored already"),
@@ -267,3 +274,18 @@ def test_the_command_tells_each_mistake_and_exits_2(tmp_path: Path, capsys: pyte
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["convert", str(tmp_path / "none")]) == 1
     assert capsys.readouterr().err == f"lockstep: {tmp_path}/none: No such file or directory\n"
+
+
+def test_an_expression_that_no_pattern_can_say_stays_one() -> None:
+    text = SHIPPED.replace('<filter start="false">', '<filter start="true">').replace(r"(.*)\.gz", r"(ab)+\.gz")
+    found = convert.convert(text.encode())
+    assert found.mirrors[0].exclude_regex == [r"^(?:(ab)+\.gz)$"]
+    (mirror,) = config.parse(convert.as_configuration(found).encode(), "x").mirrors
+    filters = rules.of(mirror)
+    assert [filters.excluded(path, False) for path in (b"abab.gz", b"xab.gz", b"d/ab.gz")] == [True, False, False]
+
+
+def test_rules_that_include_stay_in_their_order() -> None:
+    text = SYNC.format("filter = { '+ *.jpg', '- *' }, exclude = 'x'")
+    (mirror,) = config.parse(convert.as_configuration(convert.convert(text.encode())).encode(), "x").mirrors
+    assert as_rules(mirror.rules) == ["+ *.jpg", "- *", "- x"]

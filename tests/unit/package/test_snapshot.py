@@ -48,7 +48,8 @@ def a_target(name: str = "h/m", **more: Any) -> Any:
 def a_service(*targets: Any, tree: Any = None, **more: Any) -> Any:
     mirror = SimpleNamespace(
         config=SimpleNamespace(name="data", source=b"/srv/" + ODD, watch=True), targets=list(targets), tree=tree,
-        overflows=1, events=2, hooks=None, schedule=Schedule(0.0), custody=SimpleNamespace(held=""), condition=lambda target: target.state,
+        overflows=1, events=2, hooks=None, schedule=Schedule(0.0), custody=SimpleNamespace(held=""),
+        condition=lambda target: target.state,
     )  # fmt: skip
     return SimpleNamespace(**{
         "mirrors": {"data": mirror}, "started": 1.0, "loaded": 2.0, "config_error": None,

@@ -10,7 +10,9 @@ argv: of what comes from a list, rsync's sender walks every single path from the
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import errno
 import os
 import re
 import tempfile
@@ -21,12 +23,14 @@ from typing import IO, Callable, NamedTuple, Optional
 
 from lockstep.changes import ATTRIBUTES, CONTENT, GONE, PERMITTED, STRUCTURE, parent_of
 from lockstep.config import Target
+from lockstep.sifting import TakenOut, sift
 from lockstep.transfer import command
 from lockstep.transfer.outcome import unescape
 from lockstep.transfer.process import Ended, Process
 
 PROCESSES = 2
 STATISTICS = 17  # lines that --stats writes behind the differences
+SIFTING_FAILED = 13  # rsync(1): errors with program diagnostics
 PAUSE = 500  # lines between pauses
 BLOCK = 4 << 20  # bytes read in one go where lines are only counted
 SHARED = 200  # directories that are shared out, at most
@@ -103,6 +107,17 @@ def _parsed(item: bytes, name: bytes, checksum: bool) -> tuple[bytes, int]:
     if item[1:2] == b"d":
         return path, ATTRIBUTES | (STRUCTURE if item.startswith(b"c") else 0)
     return path, CONTENT if checksum and item[:1] in b"<>" else ATTRIBUTES
+
+
+def _item_of(line: bytes) -> Optional[tuple[bytes, bool, str, int]]:
+    """What sifting wants to know of a line (sifting.Reader)."""
+    item = parse_difference(line, False)
+    if item is None:
+        return None
+    if item.flags & GONE:
+        return item.path, line.endswith(b"/\n"), "delete", 0
+    made = line[2:3] == b"+"
+    return item.path, item.is_directory, "make" if made else "other", item.size
 
 
 def parse_totals(lines: Sequence[bytes]) -> Totals:
@@ -190,7 +205,12 @@ class Comparison:
         delete: bool,
         state_dir: str,
         on_end: Callable[[Comparison, Ended], None],
+        sieve: Optional[Callable[[bytes, bool], bool]] = None,
     ) -> None:
+        """`sieve`: what of rsync's answer is to be left out, as its filters cannot say it."""
+        self._sieve = sieve
+        self._state_dir = state_dir
+        self._sifting: Optional[asyncio.Handle] = None
         self.scope = scope
         self.totals = Totals()
         self.known = 0  # how many differences were found, about: a few lines are none
@@ -227,6 +247,8 @@ class Comparison:
                 part.process.give_up(patience)
 
     def close(self) -> None:
+        if self._sifting is not None:
+            self._sifting.cancel()
         for part in self._parts:
             part.found.close()
 
@@ -242,7 +264,39 @@ class Comparison:
             above = [0, *(len({parent_of(path) for path in share} - {b""}) for share in self.scope.shares)]
             totals = [part.totals(implied) for part, implied in zip(self._parts, above)]
             self.totals = sum(totals, Totals())
+            if self._sieve is not None:
+                self._sift(self._sifted(self._sieve), together)
+                return
         self._on_end(self, together)
+
+    def _sift(self, steps: Iterator[None], together: Ended) -> None:
+        """One step, and the next one when the event loop has had its turn."""
+        self._sifting = None
+        try:
+            next(steps)
+        except StopIteration:
+            self._on_end(self, together)
+        except OSError as err:  # our own disk's; the text of one of the target's would be taken for that
+            why = f"what it found cannot be sifted in the state_dir: {errno.errorcode.get(err.errno or 0, err)}"
+            self._on_end(self, Ended(SIFTING_FAILED, why.encode(), together.cpu, together.seconds))
+        else:
+            self._sifting = asyncio.get_running_loop().call_soon(self._sift, steps, together)
+
+    def _sifted(self, sieve: Callable[[bytes, bool], bool]) -> Iterator[None]:
+        for part in self._parts:
+            taken = TakenOut()
+            for left in sift(part.found, self._state_dir, _item_of, sieve, taken):
+                if left is not None:
+                    part.found.close()
+                    part.found = left
+                yield None
+            totals = self.totals
+            self.totals = Totals(
+                max(0, totals.source - taken.created),
+                totals.deletions - taken.deletions,
+                totals.created - taken.created,
+                totals.size - taken.size,
+            )
 
     def count(self) -> Iterator[None]:
         """Count the differences, with pauses for a caller with other work."""

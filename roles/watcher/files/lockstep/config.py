@@ -6,10 +6,11 @@ Nothing here looks at the disk: whether a source exists or a password is right i
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockstep import (
+    config_filters,
     config_hooks,
     config_notify,
     config_options,
@@ -18,7 +19,6 @@ from lockstep import (
     config_schedule,
     config_status,
     config_url,
-    filters,
 )
 from lockstep.calendar_event import CalendarEvent
 from lockstep.config_errors import ConfigError, Problems
@@ -26,6 +26,7 @@ from lockstep.config_hooks import Hook
 from lockstep.config_notify import Notify
 from lockstep.config_status import Status
 from lockstep.config_url import Target
+from lockstep.rules import Expressions, Rule
 
 if TYPE_CHECKING:
     from lockstep.config_yaml import Mapping, Value
@@ -57,6 +58,7 @@ class Mirror:
     """One source and where it goes. `quiet`, `max_wait` and `reconcile_every` (0: never) are seconds.
 
     `source` is absolute and normalised, without a slash at its end. `pace` is a share of one core, 0: no pacing.
+    `exclude` has rsync's patterns; where some names are included, all are in `rules` (rules.py) in its place.
     `watch`: false where it is compared on schedule alone.
     """
 
@@ -70,6 +72,8 @@ class Mirror:
     max_delete: MaxDelete
     pace: float
     targets: tuple[Target, ...]
+    rules: tuple[Rule, ...] = ()
+    expressions: Expressions = field(default_factory=Expressions)
     hooks: tuple[Hook, ...] = ()
     reconcile_at: tuple[CalendarEvent, ...] = ()
     watch: bool = True
@@ -134,7 +138,7 @@ def _config(root: Mapping, text: bytes, path: str) -> Config:
 
 def _mirror(node: Mapping) -> Mirror:
     node.allow(
-        "name", "source", "exclude", "delete", "quiet", "max_wait",
+        *config_filters.KEYS, "name", "source", "delete", "quiet", "max_wait",
         "reconcile_every", "max_delete", "pace", "targets", "hooks", "reconcile_at", "watch",
     )  # fmt: skip
     quiet = node.get("quiet").number(1.0, 0.0, 3600.0)
@@ -142,11 +146,12 @@ def _mirror(node: Mapping) -> Mirror:
     max_wait = node.get("max_wait").number(max(10.0, quiet), 0.0, 86400.0)
     if max_wait < quiet:
         node.get("max_wait").problem(f"is {max_wait:g}, less than quiet ({quiet:g}); it must be the same or more")
+    exclude, rules = config_filters.read(node)
     every, at = config_schedule.every(node), config_schedule.at(node)
     return Mirror(
         name=node.get("name", required=True).matching(NAME, NAME_DESCRIBED),
         source=_source(node.get("source", required=True)),
-        exclude=tuple(_pattern(item) for item in node.items("exclude")),
+        exclude=exclude,
         delete=node.get("delete").boolean(True),
         quiet=quiet,
         max_wait=max_wait,
@@ -157,6 +162,8 @@ def _mirror(node: Mapping) -> Mirror:
             _target(item.as_mapping())
             for item in node.items("targets", required=True, of="targets: a list with a url for each")
         ),
+        rules=rules,
+        expressions=config_filters.expressions(node),
         hooks=config_hooks.hooks(node.items("hooks")),
         reconcile_at=at,
         watch=config_schedule.watch(node, every),
@@ -199,15 +206,6 @@ def _source(value: Value) -> bytes:
     if path == "/":
         value.problem("must not be /: /proc and the watcher's own files would be mirrored; name directories below it")
     return path.encode("utf-8", "surrogateescape")
-
-
-def _pattern(value: Value) -> bytes:
-    pattern = value.text().encode("utf-8", "surrogateescape")
-    if not value.failed:
-        reason = filters.problem(pattern)
-        if reason:
-            value.problem(reason)
-    return pattern
 
 
 def _program(value: Value) -> str:

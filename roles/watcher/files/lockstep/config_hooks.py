@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional, Union
 
-from lockstep import config_notify, config_paths, config_url, filters
+from lockstep import config_filters, config_notify, config_paths, config_url
 from lockstep.config_notify import Command, Post
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _hook(node: Mapping) -> Hook:
     return Hook(
         to=to,
         end=b"\n" if isinstance(to, Stream) or names.choice(("nul", "lines"), "nul") == "lines" else b"\0",
-        include=tuple(_pattern(item) for item in node.items("include")),
+        include=tuple(config_filters.pattern(item) for item in node.items("include")),
         kinds=kinds or (CHANGED, DELETED),
         retry=node.get("on_failure").choice(("retry", "ignore"), "retry") == "retry",
         interval=node.get("interval").number(1.0, 0.0, 86400.0),
@@ -140,12 +140,3 @@ def _purge(node: Mapping, token: Optional[str], headers: Optional[str], timeout:
         elif "{" in template.split("/", 3)[2]:
             value.problem("must not take its host from a name; write the host itself")
     return Purge(template, node.get("method").choice(METHODS, METHODS[0]), expression, token, headers, timeout)
-
-
-def _pattern(value: Value) -> bytes:
-    pattern = value.text().encode("utf-8", "surrogateescape")
-    if not value.failed:
-        reason = filters.problem(pattern)
-        if reason:
-            value.problem(reason)
-    return pattern

@@ -81,7 +81,9 @@ class Deletions:
 
     def ask(self, batch: Batch) -> None:
         """Raises OSError when rsync cannot be started."""
-        if not must_ask(batch, self._source.filters, self._compared()):
+        # what was refused may have been so for a directory that stands there on the target
+        known = self._compared() and not any(path in self._standing.problems for path in batch.items)
+        if not must_ask(batch, self._source.filters, known):
             self._count(batch, dict.fromkeys(batch.items, 1))
             return
         names = command.names(self._source.config.source, list(batch.listed))

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Callable, Optional
 
 from lockstep import memory as memories
+from lockstep import rules
 from lockstep.changes import GONE, STRUCTURE
 from lockstep.comparison import Comparison, Difference, Scope
 from lockstep.config import Config, Mirror, Target
@@ -62,7 +63,7 @@ async def _run(config: Config, mirrors: list[Mirror], folder: str, say: Callable
     for mirror in mirrors:
         # a memory of its own: to look is not to accept
         memory = replace(memories.load(config.state_dir, mirror.name), path=os.path.join(folder, "memory"))
-        filters = Filter(mirror.exclude)
+        filters = rules.of(mirror)
         custody = Custody(mirror.source, memory, filters.hidden)
         if not custody.check():
             say(plain(f"{mirror.name}: held, nothing would be sent or deleted: {custody.held}"))
@@ -91,7 +92,7 @@ async def _compare(
     rsync = shutil.which(config.rsync) or config.rsync
     comparison = Comparison(
         rsync, mirror.source, target, Scope([b""]), filters.rsync_args(), mirror.delete, folder,
-        lambda _comparison, ended: over.set_result(ended),
+        lambda _comparison, ended: over.set_result(ended), filters.sieve,
     )  # fmt: skip
     try:
         ended = await over

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Callable, Optional
 
 # rsync discards a longer rule with a warning, and would then send what it was to leave out.
 MAX_PATTERN = 4000
@@ -73,6 +74,10 @@ class Filter:
         self._file_path = _compile([regex for regex, only_dirs, _whole in paths if not only_dirs])
         self._dir_path = _compile([regex if whole else regex + b"/" for regex, _only_dirs, whole in paths])
 
+    def __bool__(self) -> bool:
+        """Is anything left out at all?"""
+        return bool(self._patterns)
+
     def excluded(self, path: bytes, is_dir: bool) -> bool:
         """Whether a pattern names this path itself; the caller knows that no directory above it is excluded."""
         if not path:
@@ -84,7 +89,7 @@ class Filter:
 
     def hidden(self, path: bytes, is_dir: bool) -> bool:
         """Whether rsync never comes to see this path: it or a directory above it is excluded."""
-        if not self._patterns:
+        if not self:
             return False
         end = path.find(b"/")
         while end >= 0:
@@ -99,6 +104,11 @@ class Filter:
         As filter rules, since --exclude would read a pattern that begins with "+ " or is "!" as something else.
         """
         return [b"--filter=- " + pattern for pattern in self._patterns]
+
+    @property
+    def sieve(self) -> Optional[Callable[[bytes, bool], bool]]:
+        """What is hidden, where those arguments do not say it all."""
+        return None
 
 
 def _compile(regexes: Sequence[bytes]) -> re.Pattern[bytes] | None:

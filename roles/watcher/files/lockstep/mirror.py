@@ -12,12 +12,11 @@ import shutil
 import time
 from typing import Callable, Optional
 
-from lockstep import logs
+from lockstep import logs, rules
 from lockstep import memory as memories
 from lockstep.changes import ATTRIBUTES, Change
 from lockstep.config import Config, Mirror
 from lockstep.custody import Custody
-from lockstep.filters import Filter
 from lockstep.intake import Intake
 from lockstep.notify.hooks import Hooks
 from lockstep.schedule import Schedule
@@ -44,7 +43,7 @@ class MirrorSync:
         self.config = config
         self.rsync = shutil.which(settings.rsync) or settings.rsync  # once: not a search of PATH at each start
         self.state_dir = settings.state_dir
-        self.filters = Filter(config.exclude)
+        self.filters = rules.of(config)
         self.memory = memories.load(settings.state_dir, config.name)
         self.custody = Custody(config.source, self.memory, self.filters.hidden)
         source = os.fsdecode(config.source)

@@ -65,7 +65,8 @@ class Planner:
 
     `free` says which lanes can take a batch, `bulk_slots` how many large files may start, `under_way` what holds which
     paths.  What is planned is taken out of the changes; the caller puts it back if it fails.  `needed` says of a path
-    that is gone from the source that what the target has there is still to be made into something else.
+    that is gone from the source that what the target has there is still to be made into something else, `hidden` of one
+    that the mirror leaves it out.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Planner:
         needed: Callable[[bytes], bool] = lambda path: False,
         max_names: int = MAX_NAMES,
         max_bytes: int = MAX_BYTES,
+        hidden: Callable[[bytes, bool], bool] = lambda path, is_dir: False,
     ) -> None:
         self._changes = changes
         self._look = look
@@ -97,6 +99,7 @@ class Planner:
         self._status: dict[bytes, os.stat_result] = {}  # of what is in `_moved`
         self._max_names = max_names
         self._max_bytes = max_bytes
+        self._hidden = hidden
         self._open: dict[Lane, Batch] = {}
         self._taken: set[bytes] = set()
         self._standing: dict[bytes, tuple[Stands, bytes]] = {}
@@ -150,6 +153,10 @@ class Planner:
         status = self._look(path) if real else None
         if status is None:
             self._place_missing(path, change)
+        elif change.flags & (GONE | DIRECTORY_GONE) and self._hidden(path, stat.S_ISDIR(status.st_mode)):
+            # what stands there now is left out, as it is of another type than what went: to send it would be wrong
+            self._taken.add(path)
+            self._plan.settled.append(path)
         elif stat.S_ISDIR(status.st_mode):
             if change.flags & (SUBTREE | DIRECTORY_GONE):
                 self._plan.subtrees[path] = Change(change.flags, change.since)

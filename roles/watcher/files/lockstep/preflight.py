@@ -16,7 +16,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 
-from lockstep import config_overlap, filters
+from lockstep import config_overlap, rules
 from lockstep.config import Config, Mirror, Target
 from lockstep.notify import delivery, parcel
 from lockstep.source import identity, limits
@@ -106,7 +106,7 @@ def _source(mirror: Mirror) -> Iterator[str]:
 
 def _watches(config: Config) -> list[str]:
     watched = [mirror for mirror in config.mirrors if mirror.watch]
-    wanted = sum(limits.needed(mirror.source, filters.Filter(mirror.exclude).excluded) for mirror in watched)
+    wanted = sum(limits.needed(mirror.source, rules.of(mirror).excluded) for mirror in watched)
     allowed = limits.allowed()
     return [f"mirrors: {limits.shortage(wanted, allowed)}"] if wanted > allowed else []
 

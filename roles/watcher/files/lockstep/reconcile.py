@@ -318,7 +318,7 @@ class Reconcile:
         try:
             self._running = Comparison(
                 source.rsync, source.config.source, self._target.config, scope, source.filters.rsync_args(),
-                source.config.delete, source.state_dir, self._compared_ended,
+                source.config.delete, source.state_dir, self._compared_ended, source.filters.sieve,
             )  # fmt: skip
         except OSError as err:
             self._fail(not_started(err))

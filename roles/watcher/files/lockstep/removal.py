@@ -29,7 +29,7 @@ def must_ask(batch: Batch, filters: Filter, compared: bool = True) -> bool:
     if not compared and not is_permitted(batch):
         return True
     directories = any(change.flags & DIRECTORY_GONE for change in batch.items.values())
-    return directories and (bool(filters.rsync_args()) or not is_permitted(batch))
+    return directories and (bool(filters) or not is_permitted(batch))
 
 
 def deletable(found: Iterable[bytes], tops: Iterable[bytes], hidden: Callable[[bytes], bool]) -> list[bytes] | None:
@@ -61,7 +61,7 @@ def read_answer(found: IO[bytes], tops: Iterable[bytes], filters: Filter) -> Ans
     lines = [line for line in found if line.startswith(b"*deleting")]
     items = [(item[0], line.endswith(b"/\n")) for line in lines if (item := parse_line(line, False)) is not None]
     paths = [path for path, _is_dir in items]
-    if not filters.rsync_args():
+    if not filters:
         return Answer(_by_top(paths, tops))
     directories = {path for path, is_dir in items if is_dir}
     instead = deletable(paths, tops, lambda path: filters.hidden(path, path in directories))

@@ -292,6 +292,7 @@ class TargetSync:
             other.has_structure,
             self.renames,
             self._needed,
+            hidden=self.source.filters.hidden,
             **limits,
         )
         return planner.run()

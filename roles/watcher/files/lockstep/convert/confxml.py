@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from . import patterns, rsync_words, xml_tree
 from .confxml_hooks import plugins
@@ -136,6 +137,8 @@ class _Head:
             try:
                 found = patterns.from_regex(expression)
             except patterns.NotAPattern as error:
+                if self._kept_as_it_is(expression, exclude.line, mirror):
+                    continue
                 self.problems.append(
                     f"line {exclude.line}: exclude {expression!r}: {error}, so no pattern of rsync says the same; "
                     "write it as one or several that can be translated, or take it out and add to exclude by hand"
@@ -148,6 +151,19 @@ class _Head:
                 f"exclude {expression}",
                 f"is {' and '.join(found)} here{point}; a directory that matches goes with all that is in it",
             )
+
+    def _kept_as_it_is(self, expression: str, line: int, mirror: Mirror) -> bool:
+        try:
+            kept = patterns.as_expression(expression)
+        except patterns.NotAPattern:
+            return False
+        if re.fullmatch(kept, "") is not None:
+            return False
+        mirror.exclude_regex += [kept] if kept not in mirror.exclude_regex else []
+        mirror.note(
+            line, f"exclude {expression}", "stays an expression; a directory that matches goes with all that is in it"
+        )
+        return True
 
     def _schedule(self, crontab: Element | None, mirror: Mirror) -> None:
         if crontab is None or crontab.attributes.get("start", "false") != "true":

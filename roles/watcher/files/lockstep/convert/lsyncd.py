@@ -204,16 +204,14 @@ class _Sync:
             self._wrong("delete", "must be true, false, 'startup' or 'running'")
 
     def _names(self, mirror: Mirror) -> None:
+        rules = [*self._list("filter"), *self._file("filterFrom", mirror)]
+        includes = any(re.match(r"\+|include", rule) for rule in rules)
         for pattern in self._list("exclude"):
             self._exclude(pattern, mirror)
-        for rule in self._list("filter"):
-            self._rule(rule, "filter", mirror)
-        for name in ("excludeFrom", "filterFrom"):
-            for line in self._file(name, mirror):
-                if name == "filterFrom":
-                    self._rule(line, name, mirror)
-                else:
-                    self._exclude(line[2:] if line.startswith("- ") else line, mirror)
+        for rule in rules:
+            self._rule(rule, "filter", mirror, includes)
+        for line in self._file("excludeFrom", mirror):
+            self._exclude(line[2:] if line.startswith("- ") else line, mirror)
 
     def _exclude(self, pattern: str, mirror: Mirror) -> None:
         if not pattern.strip("/") or "\0" in pattern:
@@ -221,12 +219,14 @@ class _Sync:
         elif pattern not in mirror.exclude:
             mirror.exclude.append(pattern)
 
-    def _rule(self, rule: str, name: str, mirror: Mirror) -> None:
-        match = re.fullmatch(r"(?:-|exclude,?)[ _](.+)", rule)
-        if match is None:
-            self._wrong(name, f"{rule!r} is no rule that excludes: includes are not supported yet")
+    def _rule(self, rule: str, name: str, mirror: Mirror, in_order: bool) -> None:
+        match = re.fullmatch(r"([+-]|include|exclude),?[ _](.+)", rule)
+        if match is None or not match[2].strip("/") or "\0" in match[2]:
+            self._wrong(name, f"{rule!r} is no rule that includes or excludes a pattern")
+        elif in_order:
+            mirror.filter.append(f"{'+' if match[1] in ('+', 'include') else '-'} {match[2]}")
         else:
-            self._exclude(match[1], mirror)
+            self._exclude(match[2], mirror)
 
     def _list(self, name: str) -> list[str]:
         given = self._named.get(name)
@@ -260,7 +260,8 @@ class _Sync:
         for other in self._found.mirrors:
             if other.source != mirror.source:
                 continue
-            if (other.exclude, other.delete, other.rsync_options) != (
+            if (other.filter, other.exclude, other.delete, other.rsync_options) != (
+                mirror.filter,
                 mirror.exclude,
                 mirror.delete,
                 mirror.rsync_options,

@@ -48,6 +48,8 @@ class Mirror:
     source: str
     targets: list[Target] = field(default_factory=list)
     exclude: list[str] = field(default_factory=list)
+    filter: list[str] = field(default_factory=list)  # + and - in their order, before exclude
+    exclude_regex: list[str] = field(default_factory=list)
     delete: bool = True
     reconcile_every: Optional[int] = None
     rsync_options: list[str] = field(default_factory=list)

@@ -28,6 +28,19 @@ def from_regex(expression: str) -> list[str]:
     return list(dict.fromkeys(_pattern(tokens) for tokens in branches))
 
 
+def as_expression(expression: str) -> str:
+    """The same for exclude_regex, where Python reads it as the C library does.  Raises NotAPattern."""
+    if re.search(r"\[\[?[:.=]|\\[^\W_]|\(\?|\\[<>`']|[*+?}][*+?]|\[[^]]*\\", expression):
+        raise NotAPattern("has what Python reads otherwise")
+    bare = expression[1:] if expression.startswith("^") else expression
+    bare = bare[:-1] if bare.endswith("$") and not bare.endswith("\\$") else bare
+    try:
+        re.compile(bare)
+    except re.error as error:
+        raise NotAPattern(f"is no regular expression: {error}") from error
+    return f"^(?:{bare})$"
+
+
 def _branches(text: str, at: int, depth: int) -> tuple[list[list[str]], int]:
     """Each way through it as tokens: a character as rsync writes it, _ONE, or _ANY."""
     if depth > 8:

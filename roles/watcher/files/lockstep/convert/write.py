@@ -59,6 +59,10 @@ def _path(mirror: Mirror, paths: Mapping[str, str]) -> str:
 
 def _settings(mirror: Mirror) -> dict[str, Any]:
     found: dict[str, Any] = {}
+    if mirror.filter:
+        found["filter"] = list(mirror.filter)
+    if mirror.exclude_regex:
+        found["exclude_regex"] = list(mirror.exclude_regex)
     if mirror.exclude:
         found["exclude"] = list(mirror.exclude)
     if not mirror.delete:

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, The lockstep.realtime authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a mirror of the watcher's configuration leaves out, as rsync's filter rules: its lists and their files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Optional
+
+_EXPRESSIONS = ("exclude_regex", "exclude_regex_nocase", "include_regex", "include_regex_nocase")
+# what the watcher keeps on the target for itself, below the target's own path
+_FOLDERS = ("backup_dir", "temp_dir")
+_RULE = re.compile(r"([+-]|include|exclude)[ _](.+)", re.DOTALL)
+
+
+class LeftOutError(Exception):
+    """What is left out cannot be told to rsync; the text says why."""
+
+
+def rules(entry: dict[str, Any]) -> tuple[str, ...]:
+    """In their order, each as in C(- PATTERN). Raises LeftOutError."""
+    for key in _EXPRESSIONS:
+        if entry.get(key):
+            raise LeftOutError(
+                f"{key}: rsync knows no regular expressions, so that nothing can be told of this mirror; where "
+                "patterns can say the same, write them into exclude"
+            )
+    found = [f"- /{folder.split('/')[0]}" for folder in map(entry.get, _FOLDERS) if folder]
+    for key, sign in (("filter", None), ("include", "+"), ("exclude", "-")):
+        found += [_rule(str(text), sign) for text in entry.get(key) or ()]
+        for path in entry.get(f"{key}_from") or ():
+            found += [_rule(line, sign, True) for line in _lines(str(path))]
+    return tuple(found)
+
+
+def _rule(text: str, sign: Optional[str], from_file: bool = False) -> str:
+    if sign is not None and not (from_file and re.match(r"[+-] ", text)):
+        return f"{sign} {text}"
+    match = _RULE.fullmatch(text)
+    if match is None:
+        raise LeftOutError(f"{text!r} is no filter rule that the watcher takes")
+    return f"{'-' if match[1] in ('-', 'exclude') else '+'} {match[2]}"
+
+
+def _lines(path: str) -> Iterator[str]:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            for line in file:
+                bare = line.rstrip("\n")
+                bare = bare[:-1] if bare.endswith("\r") else bare
+                if bare and bare[0] not in "#;":
+                    yield bare
+    except OSError as error:
+        raise LeftOutError(f"{path}: {error.strerror}") from error
