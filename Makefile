@@ -60,7 +60,7 @@ types: venv ## the watcher's package, strictly typed
 	$(BIN)/mypy --strict roles/watcher/files/lockstep
 
 test-unit: venv $(HERE) ## the package and the plugins, without a host
-	@tests/install-needs rsync bindfs prometheus systemd
+	@tests/install-needs rsync bindfs prometheus systemd logrotate
 	$(BIN)/pytest $(SPREAD) tests/unit
 
 WORKLOADS := git logrotate stress-ng unzip vim zip

@@ -14,6 +14,7 @@ description:
   - Takes C(lockstep_mirrors) and returns what the role P(lockstep.realtime.rsync_daemon#role) takes as
     C(rsync_daemon_modules) for one host of group C(backup).
   - The whole list is checked, whichever host is asked for, and every mistake in it is named.
+  - A module is for its NFS host alone, O(hostvars) given.
   - A mirror of one NFS host is a module of the mirror's name. A mirror of several is one module for each, named
     C(NAME-HOST), in the folder C(PATH/HOST).
 positional: backup_host, groups, hostvars
@@ -32,7 +33,7 @@ options:
     type: dict
     required: true
   hostvars:
-    description: The magic variable C(hostvars), to notice that two inventory names are one machine.
+    description: The magic variable C(hostvars), to know where hosts come from, and that two names are one machine.
     type: dict
 """
 
@@ -47,17 +48,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Modules with C(name), C(path) and C(comment), in the order of the mirrors.
+  description: >-
+    Modules with C(name), C(path), C(comment) and, O(hostvars) given, C(hosts_allow), in the order of the mirrors.
   type: list
   elements: dict
 """
 
-from ansible_collections.lockstep.realtime.plugins.plugin_utils import _ends
+from ansible_collections.lockstep.realtime.plugins.plugin_utils import _admission, _ends
 
 
 def daemon_modules(mirrors, backup_host, groups, hostvars=None):
     """Modules of one backup host. Raises AnsibleFilterError when anything in lockstep_mirrors is wrong."""
-    return _ends.modules_of(_ends.checked(mirrors, groups, hostvars), str(backup_host))
+    found = _ends.checked(mirrors, groups, hostvars)
+    return _admission.kept_apart(_ends.modules_of(found, str(backup_host)), found, str(backup_host), hostvars)
 
 
 class FilterModule:

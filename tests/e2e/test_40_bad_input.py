@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from conftest import DATA, HOME, HOSTS, Scene
@@ -57,6 +58,10 @@ OTHERS: dict[str, tuple[dict[str, object], list[str]]] = {
         {"watcher_passwords": dict.fromkeys(("backup01", "backup02"), "not the one they know")},
         ["rsync://rsync_backup@172.16.1.41:873/data does not let nfs01 in", "auth failed", "lockstep_password"],
     ),
+    "an address that would be a second line of the configuration": (
+        {"rsync_daemon_hosts_allow": ["10.0.0.1\nlist = yes"]},
+        ["rsync_daemon_hosts_allow must hold addresses, networks and names"],
+    ),
     "an rsync on the backup host that is too old": (
         {"rsync_daemon_binary": "/srv/old-rsync"},
         ["/srv/old-rsync", "3.1.3", "3.2.0"],
@@ -99,6 +104,22 @@ def test_a_module_that_the_daemon_does_not_have_is_refused(deployed: Scene) -> N
     more = {"name": "more", "source": "/srv/data/old", "path": "/srv/backup/more", "hosts": ["nfs01"]}
     says = ["mirror more, target 172.16.1.41/more", "the daemon has no such module"]
     refused(deployed, {"lockstep_mirrors": [HOME, more]}, says, "--limit", "nfs")
+
+
+def test_a_host_that_its_daemons_would_not_let_in_is_refused(deployed: Scene) -> None:
+    """It comes from another address than the inventory says."""
+    folder = deployed.machines.folder / "host_vars"
+    folder.mkdir()
+    (folder / "nfs01.yml").write_text("lockstep_address: 10.9.9.9\n")
+    says = [
+        "nfs01 reaches backup01 from 172.16.1.31",
+        "would let in only 10.9.9.9, 172.16.1.32",
+        "Set lockstep_clients",
+    ]
+    try:
+        refused(deployed, {}, says)
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_password_that_is_missing_is_refused(deployed: Scene) -> None:

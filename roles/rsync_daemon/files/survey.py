@@ -35,6 +35,8 @@ def survey(order: dict[str, Any]) -> dict[str, Any]:
         "version_text": version_text(order["program"]) if program else "",
         "port_problem": port_problem(order["address"], order["port"], order["config"]),
         "group": _has_group(order["group"]),
+        "login": _login(order["login"], order["login_mark"]),
+        "logrotate": os.path.lexists(order["logrotate"]),
         "unit": not order["unit"] or any(os.path.exists(f"{top}/systemd/system/{order['unit']}") for top in _UNITS),
         "folders_missing": [folder for folder in order["folders"] if not os.path.lexists(folder)],
         "modules": {path: _state(path, order["owner"]) for path in order["modules"]},
@@ -67,6 +69,15 @@ def _has_group(name: str) -> bool:
     except KeyError:
         return False
     return True
+
+
+def _login(name: str, mark: str) -> dict[str, Any]:
+    """The first `group` of the user of this name (empty: there is none), and whether the role `made` it."""
+    try:
+        found = pwd.getpwnam(name)
+        return {"group": grp.getgrgid(found.pw_gid).gr_name, "made": found.pw_gecos.rstrip(",") == mark}
+    except KeyError:
+        return {"group": "", "made": False}
 
 
 def _state(path: str, owner: list[str]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import grp
 import importlib.util
 import json
 import os
 import pathlib
+import pwd
 import socket
 import subprocess
 import sys
@@ -38,6 +40,7 @@ def look(tmp_path):
     def run(**given):
         nothing = {name: str(tmp_path / name) for name in ("config", "program")}
         order = {**nothing, "marker": MARKER, "address": "127.0.0.1", "port": 0, "group": "root", "unit": ""}
+        order.update(login="nobody-has-it", login_mark="made", logrotate=str(tmp_path / "logrotate"))
         return survey.survey({**order, "folders": [], "modules": [], "owner": [], **given})
 
     return run
@@ -50,6 +53,8 @@ def test_a_fresh_host_has_nothing(look, tmp_path):
         "version_text": "",
         "port_problem": None,
         "group": False,
+        "login": {"group": "", "made": False},
+        "logrotate": False,
         "unit": False,
         "folders_missing": [str(tmp_path / "etc")],
         "modules": {},
@@ -95,9 +100,24 @@ def test_directories_are_missing_or_right_or_need_another_owner(look, tmp_path):
     assert look(modules=paths, owner=[mine[0], "another"])["modules"][str(there)] == "other"
 
 
+def test_who_logs_in_is_told_by_group_and_by_whether_the_role_made_it(look):
+    root = pwd.getpwnam("root")
+    assert look(login="root")["login"] == {"group": grp.getgrgid(root.pw_gid).gr_name, "made": False}
+    assert look(login="root", login_mark=root.pw_gecos)["login"]["made"]
+
+
 def test_what_it_prints_is_one_line_of_json(look, tmp_path):
     given = {"config": str(tmp_path / "config"), "program": sys.executable, "marker": MARKER, "address": "", "port": 0}
-    given.update(group="root", unit="", folders=[], modules=["/a b\n'\""], owner=["root", "root"])
+    given.update(
+        login="root",
+        login_mark="",
+        logrotate="/",
+        group="root",
+        unit="",
+        folders=[],
+        modules=["/a b\n'\""],
+        owner=["root", "root"],
+    )
     argv = [sys.executable, str(ROLES / "rsync_daemon/files/survey.py"), json.dumps(given)]
     done = subprocess.run(argv, check=True, capture_output=True, text=True)
     assert len(done.stdout.splitlines()) == 1

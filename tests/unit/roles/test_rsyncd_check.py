@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import grp
 import importlib
 import os
 import pathlib
@@ -209,3 +210,17 @@ def test_a_daemon_with_another_password_is_found_out(host, daemon):
     status, text = check(copy, config(host).replace(f"{host}/secrets", f"{host}/other"), *login)
     assert status == 1
     assert "auth failed on module data" in text
+
+
+@pytest.mark.parametrize(("password", "exit_status"), [("the new one", 0), ("the old one", 0), ("neither of them", 5)])
+def test_two_passwords_are_right_while_one_is_changed(host, password, exit_status):
+    """The second one is that of a group, so it takes a user of this system."""
+    me, group = getpass.getuser(), grp.getgrgid(os.getgid()).gr_name
+    (host / "secrets").write_text(f"{me}:the new one\n@{group}:the old one\n")
+    text = config(host).replace("auth users = watcher:rw", f"auth users = @{group}:rw {me}:rw")
+    assert check(host, text) == (0, "")
+    program = f"{RSYNC} --daemon --config={host}/rsyncd.conf --log-file={host}/log"
+    argv = [RSYNC, "--list-only", "--password-file=-", f"rsync://{me}@localhost/data/"]
+    env = {"PATH": os.environ["PATH"], "RSYNC_CONNECT_PROG": program}
+    done = subprocess.run(argv, input=f"{password}\n", env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == exit_status, done.stderr

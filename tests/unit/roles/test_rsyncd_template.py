@@ -28,6 +28,8 @@ VARIABLES = {
     "__rsync_daemon_own_user": True,
     "__rsync_daemon_refused": ["delete-excluded"],
     "__rsync_daemon_marker": "#",
+    "__rsync_daemon_rotating": False,
+    "__rsync_daemon_login_group": "keepers",
 }
 
 
@@ -36,6 +38,7 @@ def rendered(**changed: object) -> list[str]:
     environment.filters.update(
         comment=str, bool=bool, regex_replace=lambda text, pattern, new: re.sub(pattern, new, text, count=1)
     )
+    environment.filters["unique"] = lambda words: list(dict.fromkeys(words))
     environment.tests["version"] = lambda _version, _other, _how: False
     known = {**yaml.safe_load((ROLE / "defaults/main.yml").read_text()), **VARIABLES, **changed, "ansible_managed": ""}
     return environment.from_string((ROLE / "templates/rsyncd.conf.j2").read_text()).render(known).splitlines()
@@ -72,7 +75,22 @@ def test_each_setting_of_the_daemon_is_written_as_its_variable_says(line: str) -
     assert line in rendered()
 
 
+def test_a_module_is_for_its_own_hosts_where_these_may_connect_at_all() -> None:
+    modules = [{"name": "a", "path": "/a", "hosts_allow": ["10.0.0.1"]}, {"name": "b", "path": "/b", "hosts_allow": []}]
+    lines = rendered(rsync_daemon_modules=modules, rsync_daemon_hosts_allow=["10.0.0.1", "10.0.0.2"])
+    assert "hosts allow = 127.0.0.1 ::1 172.16.1.41 10.0.0.1" in lines[lines.index("[a]") : lines.index("[b]")]
+    assert not [line for line in lines[lines.index("[b]") :] if line.startswith("hosts allow")]
+    lines = rendered(rsync_daemon_modules=modules, rsync_daemon_hosts_allow=["10.0.0.0/8"])
+    assert [line for line in lines if line.startswith("hosts allow")] == [
+        "hosts allow = 127.0.0.1 ::1 172.16.1.41 10.0.0.0/8"
+    ]
+
+
 def test_without_root_there_is_no_chroot_and_no_other_user() -> None:
     lines = rendered(__rsync_daemon_root=False)
     assert "use chroot = no" in lines
     assert not [line for line in lines if line.startswith(("uid", "gid"))]
+
+
+def test_while_a_password_changes_a_group_has_the_other_one() -> None:
+    assert "auth users = @keepers:rw somebody:rw" in rendered(__rsync_daemon_rotating=True)

@@ -95,7 +95,8 @@ def _try(rsync: str, login: Login, address: tuple[str, int], through: Optional[s
 
 def _login(users: str, secrets: str, module: str) -> Login:
     rules = [rule.partition(":") for rule in re.split(r"[\s,]+", users)]
-    user = next((name for name, _colon, access in rules if access != "deny"), "")
+    # a group, as @GROUP, is nobody's name to log in with
+    user = next((name for name, _colon, access in rules if access != "deny" and not name.startswith("@")), "")
     with open(secrets, "rb") as stream:
         for line in stream.read().splitlines():
             name, colon, password = line.partition(b":")

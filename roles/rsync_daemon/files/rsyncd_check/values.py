@@ -78,8 +78,8 @@ def _hosts(value: str) -> str:
 
 def _users(value: str) -> str:
     for rule in re.split(r"[\s,]+", value):
-        if not re.match(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(:(rw|ro|deny))?\Z", rule):
-            return "must be plain names, each with :rw, :ro or :deny if wanted"
+        if not re.match(r"@?[A-Za-z0-9_][A-Za-z0-9_.-]*(:(rw|ro|deny))?\Z", rule):
+            return "must be plain names, a group's with @, each with :rw, :ro or :deny if wanted"
     return ""
 
 
