@@ -27,7 +27,14 @@ from trees import differences  # noqa: E402
 if os.geteuid() != 0:
     collect_ignore_glob = ["test_[0-9]*.py"]
 
-DATA = {"name": "data", "source": "/srv/data", "path": "/srv/backup/data", "hosts": ["nfs01"], "targets": ["backup01"]}
+DATA = {
+    "name": "data",
+    "source": "/srv/data",
+    "path": "/srv/backup/data",
+    "hosts": ["nfs01"],
+    "targets": ["backup01"],
+    "rsync_options": ["-A", "-X", "-H"],
+}
 HOME = {"name": "home", "source": "/srv/home", "path": "/srv/backup/home"}
 # Source and copy of each module: a mirror of one host, and one of all hosts to all hosts.
 COPIES = [("nfs01", "/srv/data", "backup01", "/srv/backup/data")] + [
@@ -65,6 +72,10 @@ class Scene:
                 found.append(f"{error} while being compared")  # it moved under our eyes
         return found
 
+    def sources(self, below: str) -> list[Path]:
+        """A path below each source of an NFS host, as this machine has it."""
+        return list(dict.fromkeys(self.machines.disk(nfs, source) / below for nfs, source, _backup, _copy in COPIES))
+
     def become_equal(self, seconds: float = 30) -> None:
         """All trees become equal, whatever the watchers say of themselves."""
         wait_for(lambda: not self.unequal(), seconds, lambda: "equal trees, but\n" + "\n".join(self.unequal()[:20]))
@@ -75,7 +86,8 @@ def lab() -> Iterator[Scene]:
     """Hosts that are up, with something in the sources, and nothing of this collection."""
     folder = Path(tempfile.mkdtemp(prefix="lockstep-e2e-", dir="/var/tmp"))
     alphabet = string.ascii_letters + string.digits
-    machines = Machines(folder, HOSTS, f"e2e{os.getpid()}")
+    # An ordinary user with sudo: the playbooks become root where they have to.
+    machines = Machines(folder, HOSTS, f"e2e{os.getpid()}", user="ops")
     try:
         scene = Scene(machines, Player(machines, "".join(secrets.choice(alphabet) for _ in range(24))))
         scene.player.write("mirrors", {"lockstep_mirrors": [DATA, HOME]})
@@ -135,8 +147,8 @@ def checked(lab: Scene) -> Checked:
 
 @pytest.fixture(scope="session")
 def first(lab: Scene, checked: Checked) -> Played:
-    """The first deployment."""
-    return lab.player.play("site.yml")
+    """The first deployment, as talkative as can be: the player looks for the password in what it says."""
+    return lab.player.play("site.yml", "-vvvv", "--diff")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 from conftest import Scene
@@ -22,7 +24,7 @@ QUICK = ("-e", "lockstep_verify_timeout=3", "--limit", "nfs01")
 def second(deployed: Scene, first: Played) -> tuple[Played, Peeking]:
     """The second deployment, as talkative as can be, while all processes are looked at."""
     with Peeking(deployed.player.password) as peeking:
-        played = deployed.player.play("site.yml", "-vvv")
+        played = deployed.player.play("site.yml", "-vvvv")
     print(f"site.yml on {len(HOSTS)} hosts: first run {first.seconds:.1f} s, second run {played.seconds:.1f} s")
     return played, peeking
 
@@ -41,6 +43,16 @@ def test_password_is_in_no_file_that_others_can_read(deployed: Scene, second: tu
         assert deployed.machines.holders(host, deployed.player.password) == files
     owners = deployed.machines.on_each(NFS, "stat -c %U:%G /etc/lockstep/secrets/backup01")
     assert {owner.strip() for owner in owners.values()} == {"root:lockstep"}
+
+
+def test_password_is_in_no_file_of_the_controller_but_the_inventory(deployed: Scene, second: object) -> None:
+    secret, folder = deployed.player.password.encode(), deployed.machines.folder
+    holders = []
+    for top, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if Path(top, name) != folder / "hosts"]
+        files = [path for path in map(Path(top).joinpath, names) if path.is_file()]
+        holders += [path.relative_to(folder) for path in files if secret in path.read_bytes()]
+    assert holders == [Path("group_vars/all/password.yml")]
 
 
 def test_check_mode_on_deployed_hosts_finds_nothing_to_change(deployed: Scene) -> None:

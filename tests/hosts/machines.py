@@ -18,14 +18,14 @@ from polling import wait_for
 LAB = Path(__file__).parents[1] / "lab/lab.py"
 INOTIFY = Path("/proc/sys/fs/inotify")
 # What a host writes by itself, and what asking leaves behind.
-RESTLESS = ("var/cache", "var/log", "var/tmp", "var/lib/systemd")
+RESTLESS = ("var/cache", "var/log", "var/tmp", "var/lib/systemd", "home/ops/.ansible")
 
 
 class Machines:
     """Hosts of a lab of its own in `folder`, which is also the folder of its inventory."""
 
-    def __init__(self, folder: Path, hosts: Mapping[str, str], name: str) -> None:
-        """`hosts`: by name, ADDRESS:GROUP:RELEASE as the lab has it; `name`: the lab's own."""
+    def __init__(self, folder: Path, hosts: Mapping[str, str], name: str, user: str = "root") -> None:
+        """`hosts`: by name, ADDRESS:GROUP:RELEASE as the lab has it; `name`: the lab's own; `user`: root, or ops."""
         self.folder = folder
         self.name = name
         self.hosts = dict(hosts)
@@ -33,6 +33,7 @@ class Machines:
             **{key: value for key, value in os.environ.items() if not key.startswith("LAB_") or key == "LAB_CACHE"},
             "LAB_NAME": name,
             "LAB_DIR": str(folder),
+            "LAB_USER": user,
             "LAB_HOSTS": " ".join(f"{host}={rest}" for host, rest in hosts.items()),
         }
 

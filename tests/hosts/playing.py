@@ -15,16 +15,30 @@ from checkout import copy_checkout
 from machines import Machines
 
 RECAP = re.compile(r"^(\S+) +: ok=\d+ +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.MULTILINE)
+TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(.*)\] \**$")
+CHANGED = re.compile(r"^changed: \[([^\]\s]+)\]")
 
 
 @dataclass
 class Played:
-    """One run: exit status, output, seconds, and by host how much it changed."""
+    """One run: exit status, output, seconds, and by host how much it changed, or would have in check mode."""
 
     rc: int
     output: str
     seconds: float
     changed: dict[str, int]
+
+    @property
+    def changes(self) -> set[tuple[str, str]]:
+        """Each host with the name of a task that changed something there."""
+        found, task = set(), ""
+        for line in self.output.splitlines():
+            named = TASK.match(line)
+            task = named[1] if named else task
+            changed = CHANGED.match(line)
+            if changed:
+                found.add((changed[1], task))
+        return found
 
     def said(self) -> str:
         """The output with its line breaks and the ones that ansible added made spaces."""
@@ -37,15 +51,25 @@ def changed_in(output: str) -> dict[str, int]:
 
 
 class Player:
-    """Runs playbooks on the lab's hosts. In no output of any run may the password be."""
+    """Runs playbooks on the lab's hosts. In no output of any run may a password be, be it one of before."""
 
     def __init__(self, machines: Machines, password: str) -> None:
         self.machines = machines
-        self.password = password
+        self.secrets: list[str] = []
         self.checkout = copy_checkout(machines.folder / "checkout")
         self.variables = machines.folder / "group_vars/all"
         self.variables.mkdir(parents=True)
-        self.write("password", {"lockstep_password": password})
+        self.set_password(password)
+
+    @property
+    def password(self) -> str:
+        """The one of now."""
+        return self.secrets[-1]
+
+    def set_password(self, password: str, **more: object) -> None:
+        """Have another one in the inventory, with more variables beside it."""
+        self.secrets.append(password)
+        self.write("password", {"lockstep_password": password, **more})
 
     def write(self, name: str, values: dict[str, object]) -> None:
         """Variables of the inventory, as its file group_vars/all/NAME.yml."""
@@ -73,7 +97,7 @@ class Player:
         )
         seconds = time.monotonic() - began
         print(f"{seconds:.1f} s: ansible-playbook {playbook} {' '.join(options)}\n{done.stdout}")
-        assert self.password not in done.stdout, f"the password is in the output of {playbook}"
+        assert not [secret for secret in self.secrets if secret in done.stdout], f"a password is told by {playbook}"
         assert (done.returncode == 0) == succeeds, f"{playbook} ended with {done.returncode}:\n{done.stdout[-6000:]}"
         return Played(done.returncode, done.stdout, seconds, changed_in(done.stdout))
 
@@ -85,5 +109,7 @@ class Player:
             "ANSIBLE_COLLECTIONS_PATH": str(self.checkout / ".collections"),
             "ANSIBLE_HOME": str(self.machines.folder / "ansible"),
             "ANSIBLE_NOCOLOR": "1",
+            # facts are found in ansible_facts alone, as from ansible-core 2.24 on
+            "ANSIBLE_INJECT_FACT_VARS": "false",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         }
