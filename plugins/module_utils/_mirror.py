@@ -99,7 +99,7 @@ def configured(path: str, name: str) -> Mirror:
             name,
             entry["source"],
             tuple(_target(target) for target in targets),
-            entry.get("delete", True) is not False,
+            entry.get("delete", True) is True,
             document.get("rsync"),
             rules,
             limits(entry.get("max_delete")),

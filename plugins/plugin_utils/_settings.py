@@ -22,7 +22,7 @@ _BOOLEANS = ("watch",)
 _RECEIVERS = ("command", "url", "url_file", "socket", "purge")
 _HOOK = (*_RECEIVERS, "method", "match", "token_file", "headers_file", "names", "include", "tell", "on_failure",
          "interval", "timeout")  # fmt: skip
-KEYS = (*_LISTS, *_BOOLEANS, "delete", *_NUMBERS, "max_delete", "hooks")
+KEYS = (*_LISTS, *_BOOLEANS, "delete", *_NUMBERS, "max_delete", "backup_dir", "temp_dir", "bwlimit", "hooks")
 
 
 def read(entry: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
@@ -38,14 +38,23 @@ def read(entry: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
                 problems.append(f"{key}: must be true or false, not {show(entry[key])}")
     if entry.get("delete") is not None:
         settings["delete"] = entry["delete"]
-        if not isinstance(settings["delete"], bool):
-            problems.append(f"delete: must be true or false, not {show(settings['delete'])}")
+        if not isinstance(settings["delete"], bool) and settings["delete"] not in ("startup", "running"):
+            problems.append(f"delete: must be true, false, startup or running, not {show(settings['delete'])}")
     _numbers(entry, _NUMBERS, "", settings, problems)
     quiet, max_wait = settings.get("quiet"), settings.get("max_wait")
     if quiet is not None and max_wait is not None and max_wait < quiet:
         problems.append(f"max_wait: must not be less than quiet ({quiet}): {max_wait}")
     if entry.get("max_delete") is not None:
         settings["max_delete"] = _max_delete(entry["max_delete"], problems)
+    for key in ("backup_dir", "temp_dir"):
+        if entry.get(key) is not None:
+            settings[key] = str(entry[key])
+            if not isinstance(entry[key], str):
+                problems.append(f"{key}: must be a string, not {kind(entry[key])}")
+    if entry.get("bwlimit") is not None:
+        settings["bwlimit"] = plain(entry["bwlimit"])
+        if isinstance(entry["bwlimit"], (bool, Mapping)):
+            problems.append("bwlimit: must be a rate, or a list of mappings with from and limit")
     if entry.get("hooks") is not None:
         settings["hooks"] = _hooks(entry["hooks"], problems)
     return settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def test_what_is_left_out_is_the_same_in_watching_batches_comparisons_and_deleti
         """May this stay because of what is in it, or in the way of it?"""
         return any(one.startswith(path + b"/") or path.startswith(one + b"/") or one == path for one in blocked)
 
-    def alike() -> bool:
+    def alike(turn: str) -> bool:
         there = walk(rig.target)
         blocked.clear()
         blocked.update(above for path in there if filters.hidden(path, there[path]) for above in parents(path))
@@ -121,13 +122,19 @@ def test_what_is_left_out_is_the_same_in_watching_batches_comparisons_and_deleti
         except OSError:
             return False  # it moved under our eyes
         others = {path for path, is_dir in walk(rig.source).items() if filters.hidden(path, is_dir)}
-        return all(
-            ours.get(path, b"-") == backup.get(path, b"-")
-            or spared(path)
-            or others.intersection([path, *parents(path)])
+        found = {
+            path
             for path in ours.keys() | backup.keys()
-        )
+            if ours.get(path, b"-") != backup.get(path, b"-") and not spared(path)
+        }
+        of_another_type = {path for path in found if others.intersection([path, *parents(path)])}
+        # what had to stay for that is found by the next comparison once nothing stands there any more
+        passed_over.update(of_another_type)
+        unlike[:] = sorted(found - of_another_type - (passed_over if turn == "live" else set()))
+        return not unlike
 
+    unlike: list[bytes] = []
+    passed_over: set[bytes] = set()
     blocked: set[bytes] = set()
     rig.watcher.start(wait=False)
     for turn in ("compared", "live", "compared again"):
@@ -138,7 +145,9 @@ def test_what_is_left_out_is_the_same_in_watching_batches_comparisons_and_deleti
         if turn == "compared again":
             rig.watcher.start(wait=False)
         wait_for(
-            alike, 60, lambda turn=turn: f"{turn}: {left_out} {sorted(seen(rig.target, filters))} {rig.log()[-2000:]}"
+            partial(alike, turn),
+            60,
+            lambda turn=turn: f"{turn}: {unlike} {left_out} {rig.watcher.status()} {rig.log()[-2000:]}",
         )
         for path in seen(rig.source, filters):
             contents.pop(path, None)  # of another type there, which is not left out: that takes its place

@@ -11,6 +11,7 @@ import pytest
 
 from lockstep import config_options
 from lockstep.config import ConfigError, MaxDelete, Notify, Target, load, parse
+from lockstep.config_deletion import Deletes
 from lockstep.config_notify import Command, Post
 
 FULL = rb"""
@@ -61,7 +62,7 @@ def test_every_key_is_understood() -> None:
     (mirror,) = config.mirrors
     assert (mirror.name, mirror.source) == ("data", b"/data/x")
     assert mirror.exclude == (b".nfs*", b"+ a", b"\xff", b"*.swp")
-    assert (mirror.delete, mirror.quiet, mirror.max_wait) == (False, 0.5, 5.0)
+    assert (bool(mirror.delete), mirror.quiet, mirror.max_wait) == (False, 0.5, 5.0)
     assert (mirror.reconcile_every, mirror.pace, mirror.max_delete) == (0.0, 0.0, MaxDelete(10.0, 5, 30.0))
     assert mirror.targets == (
         Target(
@@ -85,7 +86,7 @@ def test_everything_but_name_source_and_url_has_a_default() -> None:
     assert config.status.listen == ("127.0.0.1", 8008)
     assert (config.state_dir, config.rsync, config.log_level) == ("/var/lib/lockstep", "rsync", "info")
     (mirror,) = config.mirrors
-    assert (mirror.delete, mirror.quiet, mirror.max_wait, mirror.reconcile_every) == (True, 1.0, 10.0, 86400.0)
+    assert (mirror.delete, mirror.quiet, mirror.max_wait, mirror.reconcile_every) == (Deletes(), 1.0, 10.0, 86400.0)
     assert (mirror.max_delete, mirror.pace, mirror.exclude) == (MaxDelete(25.0, 1000, 60.0), 0.25, ())
     assert mirror.targets[0].port == 873
 

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from lockstep import cli, config, convert, rules
+from lockstep.config_deletion import MODES, Deletes
 from lockstep.config_hooks import Hook, Stream
 from lockstep.config_notify import Command
 from lockstep.rules import Rule
@@ -36,6 +37,10 @@ def hook_as_written(hook: Hook) -> dict[str, Any]:
         **({} if hook.retry else {"on_failure": "ignore"}),
         **({"include": [os.fsdecode(one) for one in hook.include]} if hook.include else {}),
     }
+
+
+def mode(delete: Deletes) -> Any:
+    return next((word for word, meant in MODES.items() if meant == delete), bool(delete))
 
 
 def as_rules(given: tuple[Rule, ...]) -> list[str]:
@@ -64,7 +69,7 @@ def test_a_converted_configuration_means_what_it_said(name: str) -> None:
             "name": mirror.name,
             "source": os.fsdecode(mirror.source),
             **({"exclude": [os.fsdecode(one) for one in mirror.exclude]} if mirror.exclude else {}),
-            **({} if mirror.delete else {"delete": False}),
+            **({} if all(vars(mirror.delete).values()) else {"delete": mode(mirror.delete)}),
             **({"reconcile_every": mirror.reconcile_every} if mirror.reconcile_every != 86400 else {}),
             **({"hooks": [hook_as_written(hook) for hook in mirror.hooks]} if mirror.hooks else {}),
             **({"filter": as_rules(mirror.rules)} if mirror.rules else {}),

@@ -12,6 +12,7 @@ from typing import Any, Optional
 import pytest
 
 from lockstep.backoff import Backoff
+from lockstep.config_deletion import Deletes
 from lockstep.changes import ATTRIBUTES, CONTENT, DIRECTORY_GONE, GONE, PERMITTED, SUBTREE, SUSPECT, Change, Changes
 from lockstep.comparison import Totals
 from lockstep.config import MaxDelete, Target
@@ -32,7 +33,7 @@ class Rig:
         self.config = Target("", "file", None, "", 0, "", str(tmp / "target"), None, ())
         self.source = SimpleNamespace(
             rsync="rsync", state_dir=str(tmp / "state"), filters=Filter([]),
-            config=SimpleNamespace(source=os.fsencode(tmp / "source"), delete=True),
+            config=SimpleNamespace(source=os.fsencode(tmp / "source"), delete=Deletes()),
             unchanged=lambda: not self.lost,
         )  # fmt: skip
         self.standing = Standing()

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from typing import Callable
 
 from lockstep.batch import Batch
-from lockstep.config import Target
+from lockstep.config import Mirror, Target
 from lockstep.pace import Pace
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane
+from lockstep.transfer.extras import Extras
 from lockstep.transfer.pool import Pool
 from lockstep.transfer.process import Ended, Process
 
@@ -23,16 +24,14 @@ OPTION_REFUSED = 4  # rsync(1), EXIT VALUES
 class Carrier:
     """`carry()` a batch; `on_loss` hears why a waiting process was turned away, or not to be had."""
 
-    def __init__(
-        self, rsync: str, source: bytes, target: Target, share: float, folder: str, on_loss: Callable[[str], None]
-    ) -> None:
+    def __init__(self, rsync: str, mirror: Mirror, target: Target, folder: str, on_loss: Callable[[str], None]) -> None:
         self._rsync = rsync
-        self._source = source
-        self._target = target
+        self._source = mirror.source
+        self._extras = Extras(mirror, target)
         self._in_arguments = True  # the names of large batches, until the target refuses what that needs
         self._own_cpu = time.process_time()  # at the last end of a batch
-        self.pace = Pace(share)
-        self.pool = Pool(lambda lane: command.batch(rsync, target, lane), on_loss, folder)
+        self.pace = Pace(mirror.pace)
+        self.pool = Pool(lambda lane: command.batch(rsync, self._extras.target(), lane), on_loss, folder)
 
     def free_lanes(self, under_way: Iterable[Batch]) -> frozenset[Lane]:
         taken = Counter(batch.lane for batch in under_way if not (batch.bulk or batch.replaces))
@@ -50,16 +49,18 @@ class Carrier:
 
         listed = list(batch.listed)
         argv = (
-            command.large(self._rsync, self._target, batch.lane, self._source, listed) if self._in_arguments else None
+            command.large(self._rsync, self._extras.target(), batch.lane, self._source, listed)
+            if self._in_arguments
+            else None
         )
         batch.in_arguments = argv is not None
         names = command.names(self._source, listed) if argv is None else b""
         if batch.link is not None:
             new, old = batch.link
-            argv = command.renamed(self._rsync, self._target, batch.lane, new, old)
+            argv = command.renamed(self._rsync, self._extras.target(True), batch.lane, new, old)
             names = command.names(self._source + b"/" + new, [path[len(new) :].lstrip(b"/") for path in listed])
         elif batch.lane in RENAMING:
-            argv = command.batch(self._rsync, self._target, batch.lane)
+            argv = command.batch(self._rsync, self._extras.target(), batch.lane)
         if argv is None:
             process = self.pool.run(batch.lane, names, ended)
         else:
@@ -70,7 +71,7 @@ class Carrier:
     def list_remains(self, directories: list[bytes], on_end: Callable[[Process, Ended], None]) -> None:
         """Ask the target what a cut transfer left in these directories; the answer is the process' output."""
         names = command.names(self._source, [path + b"/" if path else path for path in directories])
-        self.pool.run_alone(Lane.COUNT, command.remains(self._rsync, self._target), names, on_end)
+        self.pool.run_alone(Lane.COUNT, command.remains(self._rsync, self._extras.target(True)), names, on_end)
 
     def goes_by_list(self, batch: Batch, ended: Ended) -> bool:
         """Did it fail for naming its files in arguments?  Then it may be tried again at once, and will not do so."""
@@ -78,6 +79,11 @@ class Carrier:
             return False
         self._in_arguments = False
         return True
+
+    def renew(self) -> None:
+        """Once a second: connections that wait with options of before are made anew."""
+        if self._extras.renew():
+            self.pool.close()
 
     def target_failed(self) -> None:
         """Nothing waits for it until `pool.open()`; the way to it may be another one then."""

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 from lockstep import (
+    config_bandwidth,
+    config_deletion,
     config_filters,
     config_hooks,
     config_notify,
@@ -21,6 +23,8 @@ from lockstep import (
     config_url,
 )
 from lockstep.calendar_event import CalendarEvent
+from lockstep.config_bandwidth import Bandwidth
+from lockstep.config_deletion import Deletes
 from lockstep.config_errors import ConfigError, Problems
 from lockstep.config_hooks import Hook
 from lockstep.config_notify import Notify
@@ -65,7 +69,7 @@ class Mirror:
     name: str
     source: bytes
     exclude: tuple[bytes, ...]
-    delete: bool
+    delete: Deletes
     quiet: float
     max_wait: float
     reconcile_every: float
@@ -77,6 +81,9 @@ class Mirror:
     hooks: tuple[Hook, ...] = ()
     reconcile_at: tuple[CalendarEvent, ...] = ()
     watch: bool = True
+    backup_dir: Optional[str] = None
+    temp_dir: Optional[str] = None
+    bandwidth: Bandwidth = field(default_factory=Bandwidth)
 
 
 @dataclass(frozen=True)
@@ -139,20 +146,22 @@ def _config(root: Mapping, text: bytes, path: str) -> Config:
 def _mirror(node: Mapping) -> Mirror:
     node.allow(
         *config_filters.KEYS, "name", "source", "delete", "quiet", "max_wait",
-        "reconcile_every", "max_delete", "pace", "targets", "hooks", "reconcile_at", "watch",
+        "reconcile_every", "max_delete", "pace", "targets", "hooks", "reconcile_at", "watch", "backup_dir",
+        "temp_dir", "bwlimit",
     )  # fmt: skip
     quiet = node.get("quiet").number(1.0, 0.0, 3600.0)
     # Whoever lengthens `quiet` alone means the wait to follow, not a mistake to be told of.
     max_wait = node.get("max_wait").number(max(10.0, quiet), 0.0, 86400.0)
     if max_wait < quiet:
         node.get("max_wait").problem(f"is {max_wait:g}, less than quiet ({quiet:g}); it must be the same or more")
+    backup_dir, temp_dir = config_deletion.folders(node)
     exclude, rules = config_filters.read(node)
     every, at = config_schedule.every(node), config_schedule.at(node)
     return Mirror(
         name=node.get("name", required=True).matching(NAME, NAME_DESCRIBED),
         source=_source(node.get("source", required=True)),
         exclude=exclude,
-        delete=node.get("delete").boolean(True),
+        delete=config_deletion.delete(node),
         quiet=quiet,
         max_wait=max_wait,
         reconcile_every=every,
@@ -167,6 +176,9 @@ def _mirror(node: Mapping) -> Mirror:
         hooks=config_hooks.hooks(node.items("hooks")),
         reconcile_at=at,
         watch=config_schedule.watch(node, every),
+        backup_dir=backup_dir,
+        temp_dir=temp_dir,
+        bandwidth=config_bandwidth.bandwidth(node),
     )
 
 

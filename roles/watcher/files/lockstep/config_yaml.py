@@ -94,6 +94,20 @@ class Value:
     def is_null(self) -> bool:
         return self._node is not None and self._node.tag == "tag:yaml.org,2002:null"
 
+    def is_text(self) -> bool:
+        return self._node is not None and self._node.tag == "tag:yaml.org,2002:str"
+
+    def is_list(self) -> bool:
+        return isinstance(self._node, yaml.SequenceNode)
+
+    def scalar(self) -> str:
+        """Text or a number, as it is written."""
+        if isinstance(self._node, yaml.ScalarNode) and (self._is_number() or self.is_text()):
+            return str(self._node.value)
+        if self._node is not None:
+            self._wrong("text or a number")
+        return ""
+
     def is_empty_text(self) -> bool:
         return self._node is not None and self._node.tag == "tag:yaml.org,2002:str" and self._node.value == ""
 

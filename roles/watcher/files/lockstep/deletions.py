@@ -97,12 +97,17 @@ class Deletions:
             self._on_verdict(batch, Verdict.FAILED, outcome)
         elif outcome.result is Result.PARTIAL or not self._source.unchanged():
             self._on_verdict(batch, Verdict.AGAIN, outcome)
-        elif batch.replaces and (answer.instead is not None or (answer.count and not self._source.config.delete)):
+        elif batch.replaces and (answer.instead is not None or (answer.count and not self._may(batch))):
             self._on_verdict(batch, Verdict.SPARED, outcome)
         else:
             if answer.instead is not None:
                 batch.listed = dict.fromkeys(answer.instead, True)
             self._count(batch, answer.entries)
+
+    def _may(self, batch: Batch) -> bool:
+        """May this mirror delete what stands in the way of it?"""
+        delete = self._source.config.delete
+        return delete.live or (bool(delete) and is_permitted(batch))
 
     def _count(self, batch: Batch, entries: Mapping[bytes, int]) -> None:
         """`entries`: how many would go with each name; of these, what has another name now is not taken away."""

@@ -91,7 +91,7 @@ async def _compare(
     over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
     rsync = shutil.which(config.rsync) or config.rsync
     comparison = Comparison(
-        rsync, mirror.source, target, Scope([b""]), filters.rsync_args(), mirror.delete, folder,
+        rsync, mirror.source, target, Scope([b""]), filters.rsync_args(), mirror.delete.start, folder,
         lambda _comparison, ended: over.set_result(ended), filters.sieve,
     )  # fmt: skip
     try:

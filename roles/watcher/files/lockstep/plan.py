@@ -83,6 +83,7 @@ class Planner:
         max_names: int = MAX_NAMES,
         max_bytes: int = MAX_BYTES,
         hidden: Callable[[bytes, bool], bool] = lambda path, is_dir: False,
+        delete_permitted: bool = False,
     ) -> None:
         self._changes = changes
         self._look = look
@@ -100,6 +101,7 @@ class Planner:
         self._max_names = max_names
         self._max_bytes = max_bytes
         self._hidden = hidden
+        self._delete_permitted = delete_permitted
         self._open: dict[Lane, Batch] = {}
         self._taken: set[bytes] = set()
         self._standing: dict[bytes, tuple[Stands, bytes]] = {}
@@ -191,7 +193,7 @@ class Planner:
             self._put(lane, path, change, status.st_size if stat.S_ISREG(status.st_mode) else 0)
 
     def _place_missing(self, path: bytes, change: Change) -> None:
-        if not self._delete:
+        if not (self._delete or (self._delete_permitted and change.flags & PERMITTED)):
             self._taken.add(path)
             self._plan.settled.append(path)
             return
@@ -205,6 +207,10 @@ class Planner:
             return
         if not top:
             self._plan.root_missing = True
+            return
+        if top != path and not self._delete:  # the whole directory is another deletion than the one that may go
+            self._taken.add(path)
+            self._plan.settled.append(path)
             return
         if self._needed(top):
             return

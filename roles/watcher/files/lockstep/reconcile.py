@@ -318,10 +318,17 @@ class Reconcile:
         try:
             self._running = Comparison(
                 source.rsync, source.config.source, self._target.config, scope, source.filters.rsync_args(),
-                source.config.delete, source.state_dir, self._compared_ended, source.filters.sieve,
+                self._deletes(scope), source.state_dir, self._compared_ended, source.filters.sieve,
             )  # fmt: skip
         except OSError as err:
             self._fail(not_started(err))
+
+    def _deletes(self, scope: Scope) -> bool:
+        """What changes folded into a subtree have deleted was seen to go; of everything it depends on which time."""
+        delete = self._target.source.config.delete
+        if not scope.whole:
+            return delete.live
+        return delete.found if self.whole_done else delete.start
 
     def _take_scope(self) -> Scope:
         """Everything, or all wanted subtrees that are to be compared the same way."""

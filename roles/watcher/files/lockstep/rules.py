@@ -55,10 +55,12 @@ def problem(expression: bytes) -> str | None:
 
 
 def of(mirror: Mirror) -> Filter:
-    """What this mirror leaves out."""
+    """What this mirror leaves out, the folders that it keeps on the target for itself among it."""
+    own = [b"/" + name.split("/")[0].encode() for name in (mirror.backup_dir, mirror.temp_dir) if name]
     if not mirror.rules and not mirror.expressions:
-        return Filter(mirror.exclude)
-    return Rules(mirror.rules or [Rule(True, pattern) for pattern in mirror.exclude], mirror.expressions)
+        return Filter([*own, *mirror.exclude])
+    given = mirror.rules or [Rule(True, pattern) for pattern in mirror.exclude]
+    return Rules([*(Rule(True, pattern) for pattern in own), *given], mirror.expressions)
 
 
 class Rules(Filter):

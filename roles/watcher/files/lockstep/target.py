@@ -36,6 +36,7 @@ from lockstep.filters import Filter
 from lockstep.look import look
 from lockstep.notify.hooks import Hooks
 from lockstep.plan import Plan, Planner
+from lockstep.preparing import Preparing
 from lockstep.reconcile import Reconcile
 from lockstep.record import Record
 from lockstep.remains import Remains
@@ -97,9 +98,8 @@ class TargetSync:
         self.renames = Renames()
         self._remains = Remains()
         self._look = partial(look, source.config.source)
-        self._carrier = Carrier(
-            source.rsync, source.config.source, config, source.config.pace, source.state_dir, self._spare_lost
-        )
+        self._carrier = Carrier(source.rsync, source.config, config, source.state_dir, self._spare_lost)
+        self._preparing = Preparing(source.rsync, source.config, config, source.state_dir, self._prepared)
         self._deletions = Deletions(
             source,
             self._carrier.pool,
@@ -129,7 +129,7 @@ class TargetSync:
     def renamed(self, old: bytes, new: bytes, now: float) -> None:
         """To be told before the going of `old` and the coming of `new` are noted."""
         waiting = len(self.live) + len(self.backlog) + self.in_flight + len(self.standing.parked)
-        sure = self.source.config.delete and self.reconcile.whole_done and not self.reconcile.busy
+        sure = self.source.config.delete.live and self.reconcile.whole_done and not self.reconcile.busy
         if not (self._can_link and sure and waiting < MANY):
             self.renames.forget()
             return
@@ -198,6 +198,9 @@ class TargetSync:
                 self.kick()
         self._carrier.pool.give_up(self._patience)
         self._carrier.pool.recycle()
+        self._carrier.renew()
+        if not self._preparing.done and self.source.may_send() and not self.standing.waiting:
+            self._preparing.begin()
         self.reconcile.tick()
         self._on_state()
 
@@ -227,10 +230,11 @@ class TargetSync:
 
     @property
     def busy(self) -> bool:
-        return bool(self._carrier.pool.connections or self.reconcile.running)
+        return bool(self._carrier.pool.connections or self.reconcile.running or self._preparing.running)
 
     def kill(self) -> None:
         self._carrier.pool.kill()
+        self._preparing.kill()
         self.reconcile.kill()
 
     def _is_pending(self, path: bytes) -> bool:
@@ -254,7 +258,18 @@ class TargetSync:
     # ------------------------------------------------------------------ from changes to batches
 
     def may_send(self) -> bool:
-        return not (self._stopped or self.standing.paused or self.standing.waiting) and self.source.may_send()
+        if self._stopped or self.standing.paused or self.standing.waiting or not self._preparing.done:
+            return False
+        return self.source.may_send()
+
+    def _prepared(self, failed: str) -> None:
+        if self._stopped:
+            return
+        if failed:
+            self._failed(failed)
+        else:
+            self.standing.answered(time.monotonic(), time.monotonic())
+            self.kick()
 
     def _dispatch(self) -> None:
         self._kicked = None
@@ -288,11 +303,12 @@ class TargetSync:
             self._under_way,
             self._carrier.free_lanes(self._under_way),
             self._carrier.free_bulk_slots(self._under_way),
-            self.source.config.delete,
+            self.source.config.delete.live,
             other.has_structure,
             self.renames,
             self._needed,
             hidden=self.source.filters.hidden,
+            delete_permitted=bool(self.source.config.delete),
             **limits,
         )
         return planner.run()

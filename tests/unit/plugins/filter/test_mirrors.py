@@ -92,6 +92,9 @@ def test_settings_reach_the_watcher_as_they_were_given():
         "exclude_from": ["/etc/lockstep/exclude"],
         "include_regex_nocase": ["[.]jpg$"],
         "watch": False,
+        "backup_dir": ".old/%Y",
+        "temp_dir": ".tmp",
+        "bwlimit": [{"from": "08:00", "limit": "5m"}],
         "reconcile_at": ["Sat 03:00"],
         "hooks": [{"command": ["/bin/x"], "include": ["*.jpg"]}, {"socket": "h:1", "interval": 0}],
     }
@@ -169,7 +172,7 @@ def test_an_unknown_key_names_the_nearest():
         ({"max_delete": {"percent": 101}}, "max_delete.percent: must be within 0 and 100, not 101"),
         ({"max_delete": {"at_least": 1.5}}, "max_delete.at_least: must be a whole number, not 1.5"),
         ({"max_delete": 5}, "max_delete: must be a mapping with percent, at_least and window, not a number"),
-        ({"delete": "no"}, "delete: must be true or false, not 'no'"),
+        ({"delete": "no"}, "delete: must be true, false, startup or running, not 'no'"),
         ({"exclude": "*.swp"}, "exclude: must be a list of strings, not a string"),
         ({"exclude": ["a\nb"]}, "exclude: must hold strings"),
         ({"exclude": [5]}, "exclude: must hold strings"),

@@ -195,11 +195,7 @@ class _Sync:
             return
         mirror.delete = False
         if given.value in ("startup", "running"):
-            mirror.note(
-                given.line,
-                f"sync delete='{given.value}'",
-                "there are true and false only; false is the one that deletes nothing too much",
-            )
+            mirror.delete = str(given.value)
         elif given.value is not False:
             self._wrong("delete", "must be true, false, 'startup' or 'running'")
 

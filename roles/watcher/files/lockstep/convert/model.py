@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 MAX_BYTES = 1024 * 1024
 USER = "rsync_backup"  # whom the role rsync_daemon lets in
@@ -50,7 +50,7 @@ class Mirror:
     exclude: list[str] = field(default_factory=list)
     filter: list[str] = field(default_factory=list)  # + and - in their order, before exclude
     exclude_regex: list[str] = field(default_factory=list)
-    delete: bool = True
+    delete: Union[bool, str] = True
     reconcile_every: Optional[int] = None
     rsync_options: list[str] = field(default_factory=list)
     hooks: list[dict[str, Any]] = field(default_factory=list)

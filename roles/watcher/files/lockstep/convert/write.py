@@ -65,8 +65,8 @@ def _settings(mirror: Mirror) -> dict[str, Any]:
         found["exclude_regex"] = list(mirror.exclude_regex)
     if mirror.exclude:
         found["exclude"] = list(mirror.exclude)
-    if not mirror.delete:
-        found["delete"] = False
+    if mirror.delete is not True:
+        found["delete"] = mirror.delete
     if mirror.reconcile_every is not None:
         found["reconcile_every"] = mirror.reconcile_every
     if mirror.hooks:

@@ -109,6 +109,12 @@ def remains(rsync: str, target: Target) -> list[str]:
     return [rsync, *how, *candidates, "--ignore-missing-args", *_LISTED, *_target(target)]
 
 
+def folder(rsync: str, target: Target, empty: str, name: str) -> list[str]:
+    """Makes a folder of this name on the target, where there is none."""
+    *options, end, _top, where = _target(target, below=name)
+    return [rsync, "-d", *options, end, empty + "/", where]
+
+
 def comparison(rsync: str, target: Target, filters: Sequence[bytes], delete: bool, checksum: bool) -> list[str]:
     """Tells on stdout how the target differs from what is listed, recursively, and changes nothing."""
     return [
