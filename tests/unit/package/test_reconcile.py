@@ -12,10 +12,10 @@ from typing import Any, Optional
 import pytest
 
 from lockstep.backoff import Backoff
-from lockstep.config_deletion import Deletes
 from lockstep.changes import ATTRIBUTES, CONTENT, DIRECTORY_GONE, GONE, PERMITTED, SUBTREE, SUSPECT, Change, Changes
 from lockstep.comparison import Totals
 from lockstep.config import MaxDelete, Target
+from lockstep.config_deletion import Deletes
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
 from lockstep.reconcile import Reconcile

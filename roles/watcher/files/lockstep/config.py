@@ -30,6 +30,7 @@ from lockstep.config_hooks import Hook
 from lockstep.config_notify import Notify
 from lockstep.config_status import Status
 from lockstep.config_url import Target
+from lockstep.logs_elsewhere import FACILITIES
 from lockstep.rules import Expressions, Rule
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class Config:
     state_dir: str
     log_level: str
     log_format: str
+    log_file: Optional[str]
+    syslog: Optional[str]
     rsync: str
     status: Status
     notify: Notify
@@ -128,7 +131,7 @@ def parse(text: bytes, path: str) -> Config:
 
 
 def _config(root: Mapping, text: bytes, path: str) -> Config:
-    root.allow("state_dir", "log_level", "log_format", "rsync", "status", "notify", "mirrors")
+    root.allow("state_dir", "log_level", "log_format", "log_file", "syslog", "rsync", "status", "notify", "mirrors")
     mirrors = root.items("mirrors", required=True, of="mirrors: a list with one mapping for each")
     return Config(
         path=path,
@@ -136,11 +139,23 @@ def _config(root: Mapping, text: bytes, path: str) -> Config:
         state_dir=config_paths.absolute(root.get("state_dir"), "/var/lib/lockstep"),
         log_level=root.get("log_level").choice(LOG_LEVELS, "info"),
         log_format=root.get("log_format").choice(LOG_FORMATS, "text"),
+        log_file=config_paths.optional(root.get("log_file")),
+        syslog=_syslog(root),
         rsync=_program(root.get("rsync")),
         status=config_status.status(root.mapping("status")),
         notify=config_notify.notify(root.mapping("notify")),
         mirrors=tuple(_mirror(item.as_mapping()) for item in mirrors),
     )
+
+
+def _syslog(root: Mapping) -> str | None:
+    value = root.get("syslog")
+    if value.is_absent() or value.is_null():
+        return None
+    facility = value.choice(tuple(FACILITIES), "daemon")
+    if not root.get("log_file").is_absent():
+        value.problem("and log_file exclude each other; the log goes to one place")
+    return facility
 
 
 def _mirror(node: Mapping) -> Mirror:

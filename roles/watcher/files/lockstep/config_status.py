@@ -20,16 +20,21 @@ UNIX = "unix:"
 
 @dataclass(frozen=True)
 class Status:
-    """`listen` is None for no HTTP; `token_file` has what clients must show; `max_lag` (seconds) is healthz's limit."""
+    """`listen` is None for no HTTP; `token_file` has what clients must show; `max_lag` (seconds) is healthz's limit.
+
+    `file`: where the status is written too, every `interval` seconds.
+    """
 
     listen: Listen | None
     socket: str
     max_lag: float
     token_file: str | None
+    file: str | None
+    interval: float
 
 
 def status(node: Mapping) -> Status:
-    node.allow("listen", "socket", "max_lag", "token_file")
+    node.allow("listen", "socket", "max_lag", "token_file", "file", "interval")
     socket = node.get("socket")
     token_file = config_paths.optional(node.get("token_file"))
     return Status(
@@ -37,6 +42,8 @@ def status(node: Mapping) -> Status:
         socket=config_paths.socket_path(socket, config_paths.absolute(socket, "/run/lockstep/status.sock")),
         max_lag=node.get("max_lag").number(60.0, 0.1, YEAR),
         token_file=token_file,
+        file=config_paths.optional(node.get("file")),
+        interval=node.get("interval").number(10.0, 1.0, 86400.0),
     )
 
 

@@ -7,6 +7,7 @@ or one JSON object a line.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -14,7 +15,9 @@ import socket
 import struct
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, Optional
+
+from lockstep.logs_elsewhere import LogFile, Syslog
 
 _PRIORITY = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}  # syslog(3)
 FIELDS = ("mirror", "target", "state", "was", "seconds", "reason")  # what a record may be about
@@ -64,6 +67,13 @@ class _Lines(logging.Formatter):
         return f"{self.formatTime(record)} {record.levelname} {_text(record)}"
 
 
+class _Bare(logging.Formatter):
+    """Syslog has the time and the priority itself."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _text(record)
+
+
 class _Objects(logging.Formatter):
     """One JSON object a line."""
 
@@ -102,6 +112,14 @@ def _field(name: str, value: object) -> bytes:
     return name.encode("ascii") + b"\n" + struct.pack("<Q", len(data)) + data + b"\n"
 
 
+def reopen() -> None:
+    """A file that was renamed is let go: from now on a new one of the old name is written to."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LogFile):
+            with contextlib.suppress(OSError):  # which the next line says
+                handler.reopenIfNeeded()
+
+
 def _is_the_journal() -> bool:
     """Does stderr go to the journal?  JOURNAL_STREAM names the stream's device and inode: systemd.exec(5)."""
     try:
@@ -111,10 +129,20 @@ def _is_the_journal() -> bool:
     return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
-def set_up(level: str, form: str = "text", journal: str = JOURNAL) -> None:
-    """Records at or above `level` (debug, info, warning, error) go to the journal, or to stderr as `form` says."""
+def set_up(
+    level: str, form: str = "text", journal: str = JOURNAL, file: Optional[str] = None, syslog: Optional[str] = None
+) -> None:
+    """Records at or above `level` (debug, info, warning, error) go to `file`, to the facility `syslog`, to the journal,
+    or to stderr, as `form` says.  Raises LogFileError.
+    """
     handler: logging.Handler
-    if form == "text" and _is_the_journal() and os.path.exists(journal):
+    if file is not None:
+        handler = LogFile(file)
+        handler.setFormatter(_Objects() if form == "json" else _Lines(journal=False))
+    elif syslog is not None:
+        handler = Syslog(syslog, lambda record: _PRIORITY.get(record.levelname, 6))
+        handler.setFormatter(_Objects() if form == "json" else _Bare())
+    elif form == "text" and _is_the_journal() and os.path.exists(journal):
         handler = _Journal(journal)
     else:
         handler = logging.StreamHandler(sys.stderr)

@@ -16,12 +16,14 @@ from typing import Any, Callable, Optional
 from lockstep import config as configuration
 from lockstep import logs
 from lockstep.config import Config, ConfigError
+from lockstep.logs_elsewhere import LogFileError
 from lockstep.mirror import MirrorSync
 from lockstep.notify import systemd
 from lockstep.notify.notifier import Notifier
 from lockstep.notify.watch import Standing
 from lockstep.status.access import TokenError
 from lockstep.status.control import ControlError, ControlServer
+from lockstep.status.file import StatusFile
 from lockstep.status.http import StatusHttp
 from lockstep.status.snapshot import details, document
 
@@ -49,6 +51,7 @@ class Service:
         self._control: Optional[ControlServer] = None
         self._http: Optional[StatusHttp] = None
         self.notifier = Notifier(config.notify, config.state_dir)
+        self._status_file = StatusFile(config.status.file, config.status.interval)
 
     async def run(self) -> int:
         """Until SIGTERM or SIGINT.  0 after an orderly stop; raises ControlError or OSError when it cannot start."""
@@ -109,6 +112,7 @@ class Service:
             for mirror in list(self.mirrors.values()):
                 mirror.tick()
             self.notifier.look(self._standings())
+            self._status_file.tick(time.monotonic(), lambda: document(self))
             self._closing = [m for m in self._closing if any(target.busy for target in m.targets)]
             if interval is not None:
                 systemd.watchdog()
@@ -139,6 +143,7 @@ class Service:
         for mirror in closing:
             mirror.tell_nothing_more()
         self.notifier.close(NOTIFY_TIMEOUT)
+        self._status_file.close()
         if self._http is not None:
             self._http.close()
         if self._control is not None:
@@ -167,6 +172,7 @@ class Service:
 
     async def _reload(self) -> None:
         systemd.reloading()
+        logs.reopen()
         try:
             new = configuration.load(self._path)
             self._refuse_what_needs_a_restart(new)
@@ -206,7 +212,7 @@ class Service:
             mirror.tell_nothing_more()
 
     def _refuse_what_needs_a_restart(self, new: Config) -> None:
-        for key in ("state_dir", "status", "rsync", "log_format"):
+        for key in ("state_dir", "status", "rsync", "log_format", "log_file", "syslog"):
             if getattr(new, key) != getattr(self.config, key):
                 raise ConfigError([f"{key}: changed, which needs a restart of the service"])
 
@@ -271,10 +277,10 @@ def run(config_path: str, on_ready: Optional[Callable[[], None]] = None) -> int:
         for problem in err.problems:
             sys.stderr.write(f"lockstep: {config_path}: {problem}\n")
         return 2
-    logs.set_up(config.log_level, config.log_format)
     try:
+        logs.set_up(config.log_level, config.log_format, file=config.log_file, syslog=config.syslog)
         return asyncio.run(_run(config_path, config, on_ready))
-    except (ControlError, TokenError, OSError) as err:
+    except (LogFileError, ControlError, TokenError, OSError) as err:
         sys.stderr.write(f"lockstep: {err}\n")
         return 1
 

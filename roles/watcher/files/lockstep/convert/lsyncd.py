@@ -13,13 +13,13 @@ from .model import USER, Converted, ConvertError, Mirror, Target, daemon_url, na
 Read = Callable[[str], bytes]
 _LAYERS = ("default.rsync", "default.rsyncssh", "default.direct")
 _SETTINGS = {
-    "logfile": "with systemd the journal has the log; else: lockstep run --daemon --log-file FILE",
-    "logfacility": "with systemd the journal has the log",
+    "logfile": "with systemd the journal has the log; log_file is for a file",
+    "logfacility": "with systemd the journal has the log; syslog names a facility",
     "logident": "with systemd the journal has the log, under lockstep",
     "log": "log_level says how much is told",
     "pidfile": "systemd needs none; else: lockstep run --pid-file FILE",
-    "statusFile": "lockstep status, or http://127.0.0.1:8008/status.json; nothing is written to a file",
-    "statusfile": "lockstep status, or http://127.0.0.1:8008/status.json; nothing is written to a file",
+    "statusFile": "lockstep status, or http://127.0.0.1:8008/status.json; status.file is for a file",
+    "statusfile": "lockstep status, or http://127.0.0.1:8008/status.json; status.file is for a file",
     "statusInterval": "the status is that of the moment at which it is asked for",
     "statusIntervall": "the status is that of the moment at which it is asked for",
     "nodaemon": "lockstep run stays in the foreground unless --daemon is given",

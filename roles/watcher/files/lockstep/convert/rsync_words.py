@@ -47,7 +47,7 @@ _LEFT = {
     "append-verify": "half-written files would be seen on the target",
     "partial": "half-written files would be seen on the target",
     "partial-dir": "what an interrupted transfer leaves there would never be removed",
-    "backup": "old versions beside the files would make the trees never equal; backup_dir of the mirror keeps them elsewhere",
+    "backup": "the trees would never be equal with old versions beside the files; backup_dir keeps them elsewhere",
     "backup-dir": "give it as backup_dir of the mirror",
     "suffix": "old versions keep their names, in backup_dir",
     "copy-links": "changes behind a link are not seen; links are mirrored as links",
