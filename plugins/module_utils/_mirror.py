@@ -50,7 +50,7 @@ class Mirror:
     """One source and its targets. C(deletes) is false for a mirror that never deletes on its targets.
 
     C(rules) has rsync's filter rules; of C(max_delete) only percent and at_least. C(state_dir) and C(socket) are the
-    watcher's, None for a mirror that was given.
+    watcher's, None for a mirror that was given; C(obscure) says why what it leaves out cannot be told to rsync.
     """
 
     name: str
@@ -62,6 +62,8 @@ class Mirror:
     max_delete: MaxDelete = MaxDelete()
     state_dir: Optional[str] = None
     socket: Optional[str] = None
+    obscure: Optional[str] = None
+    watched: bool = True
 
 
 def nearest(name: str, known: list[str]) -> str:
@@ -90,10 +92,12 @@ def configured(path: str, name: str) -> Mirror:
     if not all(isinstance(target, dict) and isinstance(target.get("url"), str) for target in targets):
         raise MirrorError(f"mirror {name}: {path} has a target without a url; lockstep check {path} tells more")
     status = document.get("status") or {}
+    rules: tuple[str, ...] = ()
+    obscure = None
     try:
         rules = _left_out.rules(entry)
     except _left_out.LeftOutError as error:
-        raise MirrorError(f"mirror {name}: {error}") from error
+        obscure = f"mirror {name}: {error}"
     return _checked(
         Mirror(
             name,
@@ -105,6 +109,8 @@ def configured(path: str, name: str) -> Mirror:
             limits(entry.get("max_delete")),
             document.get("state_dir") or STATE_DIR,
             status.get("socket") or SOCKET,
+            obscure,
+            entry.get("watch", True) is not False,
         )
     )
 

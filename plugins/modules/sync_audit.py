@@ -348,6 +348,8 @@ def chosen(params: dict[str, Any]) -> _mirror.Mirror:
             if params[option] is not None:
                 raise _mirror.MirrorError(f"{option} is for a source that is given; a mirror of config has its own")
         mirror = _mirror.configured(params["config"], params["mirror"])
+        if mirror.obscure:
+            raise _mirror.MirrorError(mirror.obscure)
     else:
         mirror = _mirror.given(params["mirror"], params["source"], params["targets"])
         deletes = params["delete"] is not False

@@ -259,6 +259,11 @@ def verify(params: dict[str, Any], workspace: str, check_mode: bool) -> dict[str
         mirror = _mirror.given(params["mirror"], params["source"], params["targets"])
     else:
         mirror = _mirror.configured(params["config"], params["mirror"])
+        if not mirror.watched:
+            raise _mirror.MirrorError(
+                f"mirror {mirror.name}: is compared on schedule alone (watch: false), so that no change arrives by "
+                "itself; lockstep.realtime.sync_audit proves it"
+            )
     if params["timeout"] <= 0 or (params["max_lag"] is not None and params["max_lag"] <= 0):
         raise _verify.VerifyError("timeout and max_lag must be greater than 0")
     program = params["rsync"] or mirror.rsync or "rsync"
