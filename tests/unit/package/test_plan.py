@@ -128,6 +128,24 @@ def test_without_deletion_what_is_missing_is_settled() -> None:
     assert (found.batches, sorted(found.settled), len(changes)) == ([], [b"d/y", b"x"], 0)
 
 
+def test_where_live_deletions_stay_those_that_a_comparison_found_go_and_no_more_than_these() -> None:
+    changes = noted((b"found", GONE | PERMITTED), (b"seen", GONE), (b"d/found", GONE | PERMITTED))
+    found = plan(changes, {}, delete=False, delete_permitted=True)
+    assert lanes(found) == {Lane.REMOVE: [b"found"]}
+    assert sorted(found.settled) == [b"d/found", b"seen"], "d as a whole is another deletion"
+    assert len(changes) == 0
+
+
+@pytest.mark.parametrize(("flags", "kind"), [(GONE, "d"), (GONE | STRUCTURE, "d"), (GONE | DIRECTORY_GONE, "file")])
+def test_what_went_and_is_of_another_type_now_that_is_left_out_is_not_sent(flags: int, kind: str) -> None:
+    changes = noted((b"x", flags), (b"y", GONE))
+    found = plan(
+        changes, {b"x": kind, b"y": "file"}, hidden=lambda path, is_dir: path == b"x" and is_dir == (kind == "d")
+    )
+    assert lanes(found) == {Lane.CONTENT: [b"y"]}
+    assert (found.settled, len(changes)) == ([b"x"], 0)
+
+
 def test_only_the_topmost_of_what_is_missing_is_listed_and_all_of_it_covered() -> None:
     changes = noted((b"d/e/f", GONE), (b"d/e", GONE | DIRECTORY_GONE), (b"d/g", CONTENT))
     (batch,) = plan(changes, {}).batches
