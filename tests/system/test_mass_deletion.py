@@ -201,6 +201,45 @@ def test_a_directory_that_is_held_is_counted_once_however_often_it_is_compared(r
     _release(rig)
 
 
+def test_deletions_that_were_held_for_the_sake_of_others_go_when_those_are_none_any_more(
+    rig: Rig, tmp_path: Path
+) -> None:
+    """C8: somebody deletes a few files while a directory is missing; then the directory is back."""
+    _fill(rig.source / "d")
+    for number in range(3):
+        (rig.source / f"few-{number}").write_text("x")
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    (rig.source / "d").rename(tmp_path / "away")
+    rig.watcher.wait_state("held")
+    for number in range(3):
+        (rig.source / f"few-{number}").unlink()
+    wait_for(lambda: rig.watcher.target()["held"]["deletions"] == FILES + 1 + 3, 10, rig.log)
+    assert (rig.target / "few-0").exists()
+    (tmp_path / "away").rename(rig.source / "d")
+    rig.watcher.wait_state("live")
+    rig.equal()
+
+
+def test_what_is_left_of_a_mass_deletion_stays_held_when_a_part_of_it_is_back(rig: Rig) -> None:
+    """C8: with what went before the limit was reached it is still too much, also when that is long ago."""
+    _fill(rig.source / "d")
+    rig.start(max_delete={**LIMIT, "window": 2})
+    rig.equal()
+    for first in (0, 15):
+        for number in range(first, first + 15):
+            (rig.source / "d" / f"f{number:03}").unlink()
+        wait_for(lambda: _count(rig.target / "d") == 85 or rig.watcher.target()["held"], 10, rig.log)
+    rig.watcher.wait_state("held")
+    left = _count(rig.target / "d")
+    wait_for(lambda: rig.watcher.target()["held"]["deletions"] == left - 70, 10, rig.log)
+    (rig.source / "d" / "f029").write_text("back")
+    wait_for(lambda: rig.watcher.target()["held"]["deletions"] == left - 71, 20, rig.log)
+    _flows(rig, "beside")
+    assert _count(rig.target / "d") == left
+    _release(rig)
+
+
 def test_a_few_deletions_are_not_held(rig: Rig) -> None:
     """C8: below the limit."""
     _fill(rig.source / "d")

@@ -269,11 +269,22 @@ def test_what_is_held_while_the_comparison_runs_counts_as_well(tmp_path: Path) -
 def test_names_confirmed_since_it_was_compared_may_all_be_new_ones(rig: Rig) -> None:
     assert rig.reconcile.most_entries > 1 << 40  # nothing is known
     rig.put("target/old")
-    rig.record.names = 5
+    rig.reconcile.grown = 5
     rig.reconcile.want_all(5.0)
     rig.proceed()
-    rig.record.names += 30
+    assert rig.reconcile.most_entries == rig.reconcile.entries
+    rig.reconcile.grown += 30
     assert rig.reconcile.most_entries == rig.reconcile.entries + 30
+
+
+def test_what_a_comparison_of_a_part_finds_missing_may_be_more_than_there_was(rig: Rig) -> None:
+    rig.reconcile.want_all(5.0)
+    rig.proceed()
+    rig.put("source/d/1")
+    rig.put("source/d/2")
+    rig.reconcile.want(b"d", Change(SUBTREE, time.monotonic() + 100))
+    rig.proceed()
+    assert rig.reconcile.most_entries == rig.reconcile.entries + 3
 
 
 def test_deletions_that_may_go_count_against_later_ones(rig: Rig) -> None:

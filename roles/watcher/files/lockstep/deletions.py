@@ -5,6 +5,7 @@ A deletion that is held waits until somebody releases it or what it would delete
 
 from __future__ import annotations
 
+import math
 import stat
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from lockstep.config import Mirror
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
 from lockstep.look import look
-from lockstep.removal import is_permitted, must_ask, read_answer
+from lockstep.removal import must_ask, read_answer
 from lockstep.standing import Standing
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane
@@ -110,16 +111,21 @@ class Deletions:
         return delete.live or (bool(delete) and is_permitted(batch))
 
     def _count(self, batch: Batch, entries: Mapping[bytes, int]) -> None:
-        """`entries`: how many would go with each name; of these, what has another name now is not taken away."""
+        """`entries`: how many would go with each name; of these, what has another name now is not taken away, and what
+        was let through before and has come to nothing, for the target failed, is not counted again."""
         now = time.monotonic()
-        if is_permitted(batch):
-            entries = {}
-        entries = {path: max(0, number - self._moved(path)) for path, number in entries.items()}
+        entries = {
+            path: max(0, number - self._moved(path))
+            for path, number in entries.items()
+            if not batch.items[path].flags & PERMITTED
+        }
         count = sum(entries.values())
         total, at_most = self._entries()
         verdict = Verdict.GO if batch.listed else Verdict.NOTHING_THERE
         if count and (self._standing.held or self.guard.would_exceed(count, total, now)):
             doubtful = not self._standing.held and not self.guard.would_exceed(count, at_most, now)
+            if not self._standing.held:
+                self._standing.went_before = math.inf if self._standing.was_held else self.guard.recent(now)
             self.hold(batch.items, max(total, count), entries)
             if doubtful:
                 self._standing.doubted = now
@@ -127,6 +133,8 @@ class Deletions:
             verdict = Verdict.HELD
         else:
             self.guard.record(count, now)
+            for change in batch.items.values():
+                change.flags |= PERMITTED
         self._on_verdict(batch, verdict, Outcome(Result.CONFIRMED))
 
     # ------------------------------------------------------------------ what is held
@@ -145,10 +153,16 @@ class Deletions:
         return [(path, Change(change.flags | PERMITTED, change.since)) for path, change in released.items()]
 
     def come_back(self) -> list[tuple[bytes, Change]]:
-        """Take out the held deletions that are none any more, for their files are back."""
-        parked = self._standing.parked
-        back = [path for path in self._standing.keeps.some() if self.is_back(path, parked[path])]
-        return self._standing.unpark(back)
+        """Take out the held deletions that are none any more, for their files are back.
+
+        With them go those that were held only for their sake: together with what went before they are no mass deletion.
+        """
+        standing = self._standing
+        back = [path for path in standing.keeps.some() if self.is_back(path, standing.parked[path])]
+        changes = standing.unpark(back)
+        if changes and standing.went_before + standing.held_count <= self.guard.limit(self._entries()[0]):
+            changes += standing.release().items()
+        return changes
 
     def is_back(self, path: bytes, held: Change) -> bool:
         """Does what was to be deleted stand there again?  Where a directory was, nothing else is that."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Optional
 
-from lockstep.changes import DIRECTORY_GONE, Change, ancestors
+from lockstep.changes import Change, ancestors
 
 SOME = 2_000
 
@@ -34,10 +34,7 @@ class Parked:
 
     def covers(self, path: bytes) -> bool:
         """Is it kept back with what is here?"""
-        if path in self.changes:
-            return True
-        above = (self.changes.get(top) for top in ancestors(path))
-        return any(change is not None and change.flags & DIRECTORY_GONE for change in above)
+        return path in self.changes or any(top in self.changes for top in ancestors(path))
 
     def add(self, path: bytes, change: Change, entries: Optional[int] = None) -> None:
         """`entries`: at and below it on the target; None: itself, and what below it was added right before it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -109,7 +110,7 @@ class Reconcile:
         self._compared: dict[bytes, Change] = {}
         self.totals = Totals()
         self.entries = 0  # on the target, by the last whole comparison and what came of it
-        self._names_then = 0  # confirmed by the target when it began
+        self.grown = 0  # names confirmed or found missing since it began, each of which may be one more
         self.whole_done = False  # at least once, all that a comparison of everything found has arrived
         self._settling = False  # all is handed over, and on its way
         self.state = "none"
@@ -187,9 +188,7 @@ class Reconcile:
     def most_entries(self) -> int:
         """Entries on the target, if each name that it has confirmed since then is a new one; while nothing is known of
         what it has, more than there can be."""
-        if self._took is None:
-            return sys.maxsize
-        return self.entries + self._target.record.names - self._names_then
+        return sys.maxsize if self._took is None else self.entries + self.grown
 
     def oldest(self) -> Optional[float]:
         times = [
@@ -312,7 +311,7 @@ class Reconcile:
         if scope.whole:
             self._whole_began = self._began
             self._held_before = self._target.standing.held_count
-            self._names_then = self._target.record.names
+            self.grown = 0
         self._last_known = self._found = self.handed = self._bytes = self._handed_bytes = self._outstanding_bytes = 0
         self._outstanding.clear()
         try:
@@ -389,6 +388,8 @@ class Reconcile:
             self.totals = comparison.totals
             self.entries = self.totals.target
             self._took = time.monotonic() - self._began
+        else:
+            self.grown += comparison.totals.created
         sure = not self.error and ended.code != READ_ERRORS
         self._deletions = self._permit(comparison.totals, whole, sure)
         self.state, self._deleted = "sending", b""
@@ -410,6 +411,8 @@ class Reconcile:
         doubted = whole and standing.doubted is not None and self._whole_began >= standing.doubted
         # nothing but a word of the operator's ends that, however few are left
         held = standing.was_held or (standing.held and not doubted)
+        if not standing.held:
+            standing.went_before = math.inf if held else target.guard.recent(now)
         if whole:
             standing.was_held = False
         if doubted:

@@ -44,6 +44,7 @@ class Standing:
         self.problems: dict[bytes, Problem] = {}
         self.keeps = Parked()
         self.held_of = 0
+        self.went_before = 0.0  # deletions that had gone when the first one of these was held
         self.doubted: Optional[float] = None  # since when what is held may be fewer than is allowed
         self.was_held = False  # before a restart: the first comparison of everything tells of what
         self._look_at = 0.0

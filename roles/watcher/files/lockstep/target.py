@@ -381,6 +381,7 @@ class TargetSync:
             self._confirm(batch, Outcome(Result.PARTIAL, refused=dict.fromkeys(batch.items, why)))
         elif verdict is Verdict.HELD:
             self._under_way.discard(batch)
+            self.kick()  # for what waited behind it
             self._on_state()
         else:
             self._refuse(batch, outcome)
@@ -483,6 +484,8 @@ class TargetSync:
         # of attributes that a reconcile finds different, it does not say whether the content is, too
         sent = batch.lane in SENDING or (batch.backlog and batch.lane is Lane.REST)
         size = batch.size if sent and not refused else 0
+        if not batch.backlog and batch.lane is not Lane.REMOVE:
+            self.reconcile.grown += len(arrived)
         # what a reconcile found has been so for nobody knows how long
         self.record.confirmed(batch.lane.value, () if batch.backlog else arrived, len(arrived), size, now)
 

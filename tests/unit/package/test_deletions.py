@@ -1,0 +1,104 @@
+"""Deletions are counted once, however often they are tried; what is too much is held."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lockstep.batch import Batch
+from lockstep.changes import GONE, PERMITTED, Change
+from lockstep.config import MaxDelete
+from lockstep.deletions import Deletions, Verdict
+from lockstep.filters import Filter
+from lockstep.standing import Standing
+from lockstep.transfer.command import Lane
+
+
+class Rig:
+    def __init__(self, tmp: Path, entries: int = 100, at_most: int = 100) -> None:
+        config = SimpleNamespace(
+            source=os.fsencode(tmp), max_delete=MaxDelete(percent=10.0, at_least=0, window=60.0), delete=True
+        )
+        source: Any = SimpleNamespace(config=config, filters=Filter([]), unchanged=lambda: True)
+        self.standing = Standing()
+        self.verdicts: list[Verdict] = []
+        self.doubts = 0
+        self.deletions = Deletions(
+            source, None, self.standing, (), lambda: (entries, at_most),  # type: ignore[arg-type]
+            lambda batch, verdict, outcome: self.verdicts.append(verdict), on_doubt=self.doubt,
+        )  # fmt: skip
+
+    def doubt(self) -> None:
+        self.doubts += 1
+
+    def ask(self, *names: bytes, batch: Batch | None = None) -> Batch:
+        batch = batch or Batch(Lane.REMOVE)
+        for name in names:
+            batch.take(name, Change(GONE, 1.0))
+        self.deletions.ask(batch)
+        return batch
+
+    def recent(self) -> int:
+        return self.deletions.guard.recent(time.monotonic())
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    return Rig(tmp_path)
+
+
+def test_what_is_tried_again_for_the_target_failed_is_counted_once(rig: Rig) -> None:
+    batch = rig.ask(b"a", b"b", b"c", b"d")
+    for _try in range(5):
+        rig.ask(batch=batch)
+    assert rig.recent() == 4
+    retried = Batch(Lane.REMOVE)
+    for path, change in batch.items.items():
+        retried.take(path, change)
+    rig.ask(b"new", batch=retried)
+    assert rig.recent() == 5
+    assert rig.verdicts == [Verdict.GO] * 7
+
+
+def test_more_than_the_limit_is_held_and_not_let_through(rig: Rig) -> None:
+    rig.ask(*(b"%d" % number for number in range(8)))
+    batch = rig.ask(b"x", b"y", b"z")
+    assert rig.verdicts == [Verdict.GO, Verdict.HELD]
+    assert sorted(rig.standing.parked) == [b"x", b"y", b"z"]
+    assert not any(change.flags & PERMITTED for change in batch.items.values())
+    assert (rig.standing.went_before, rig.standing.held_count, rig.doubts) == (8, 3, 0)
+
+
+def test_what_may_be_few_enough_of_a_target_that_has_grown_is_held_in_doubt(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, entries=10, at_most=1000)
+    rig.ask(b"a", b"b")
+    rig.ask(b"c")
+    assert rig.verdicts == [Verdict.HELD, Verdict.HELD]
+    assert rig.standing.doubted is not None
+    assert rig.doubts == 1
+
+
+def test_what_is_back_takes_along_what_was_held_only_for_its_sake(rig: Rig, tmp_path: Path) -> None:
+    many = [b"%d" % number for number in range(50)]
+    rig.ask(*many)
+    rig.ask(b"few")
+    for name in many[:40]:
+        (tmp_path / os.fsdecode(name)).touch()
+    assert len(rig.deletions.come_back()) == 40  # 11 are left, of which 10 might go
+    (tmp_path / os.fsdecode(many[40])).touch()
+    assert sorted(path for path, _change in rig.deletions.come_back()) == sorted([*many[40:], b"few"])
+    assert not rig.standing.held
+
+
+def test_what_was_held_before_a_restart_stays_held_though_some_of_it_is_back(rig: Rig, tmp_path: Path) -> None:
+    rig.standing.was_held = True
+    rig.ask(*(b"%d" % number for number in range(50)))
+    for number in range(49):
+        (tmp_path / f"{number}").touch()
+    assert len(rig.deletions.come_back()) == 49
+    assert list(rig.standing.parked) == [b"49"]
