@@ -46,7 +46,7 @@ demo-down: venv $(HERE) ## leaves nothing of the demo behind
 WORKERS ?= 3
 SPREAD := -n $(WORKERS) --dist worksteal
 
-test: lint types test-sanity test-unit test-system test-e2e test-nfs ## everything but the long suites; as root it boots the lab's hosts
+test: lint types test-sanity test-unit test-system test-e2e test-nfs test-faults-short ## everything but the long suites; as root it boots the lab's hosts
 
 test-quick: lint types test-unit ## what needs no hosts, in minutes
 
@@ -115,7 +115,7 @@ test-faults: venv $(HERE) ## as root, every fault on the lab's hosts; writes doc
 	$(BIN)/pytest tests/faults
 	$(BIN)/python tests/faults/report.py build/faults docs/reliability.md
 
-test-faults-short: venv $(HERE) ## the quicker ones of them
+test-faults-short: venv $(HERE) ## one of every kind of them
 	@if [ "$$(id -u)" = 0 ]; then tests/install-needs && $(BIN)/pytest -m short tests/faults; else \
 	  echo 'make: the lab needs root, and this is user '"$$(id -un)"': no fault is tested' >&2; fi
 

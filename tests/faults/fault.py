@@ -88,7 +88,7 @@ class Fault:
                 seen[:] = self.scene.both(copy)
             return len(seen) == 2 and all(map(tells, seen))
 
-        wait_for(is_so, seconds, lambda: f"{copy.target} {state}: {reason}, but: {seen}; {self.said()}")
+        wait_for(is_so, seconds, lambda: f"{copy.target} {state}: {reason}, but: {seen}; {self.said()}", every=0.05)
         for target in seen:
             assert target["since"] <= time.time() + 1, "since is in the future"
             if next_try:

@@ -133,6 +133,7 @@ class Scene:
             is_so,
             seconds,
             lambda: "equal trees, but\n" + "\n".join([*found[:20], json.dumps(self.status(), indent=1)]),
+            every=0.2,
         )
         return found
 
@@ -180,7 +181,7 @@ class Scene:
                 for target in mirror["targets"]
             )
 
-        wait_for(is_so, seconds, lambda: f"all in step, but: {json.dumps(self.status(), indent=1)}")
+        wait_for(is_so, seconds, lambda: f"all in step, but: {json.dumps(self.status(), indent=1)}", every=0.1)
 
     def left_over(self) -> list[str]:
         """rsync processes on the NFS host that are no child of the running watcher, a line each."""

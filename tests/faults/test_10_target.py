@@ -49,7 +49,6 @@ def test_firewall_refuses(fault: Fault, how: str, reason: str) -> None:
             "s/:.*/:not the right one/",
             "wrong user or password",
             id="password",
-            marks=pytest.mark.short,
         ),
         pytest.param("the module is gone", daemon.CONFIG, "s/^.data.$/[other]/", "no such module", id="module"),
         pytest.param(
@@ -73,7 +72,6 @@ def test_daemon_turns_the_watcher_away(fault: Fault, title: str, file: str, scri
     fault.cured(restore, drains=True)
 
 
-@pytest.mark.short
 def test_max_connections_are_all_in_use(fault: Fault) -> None:
     """Some get through and others are turned away: one state all the while, not one every second (C11)."""
     fault.about(

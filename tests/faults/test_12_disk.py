@@ -71,7 +71,6 @@ def test_quota_is_used_up(limited: Disk, fault: Fault) -> None:
     fault.cured(partial(limited.limit, None), drains=True)
 
 
-@pytest.mark.short
 def test_one_name_is_refused(fault: Fault) -> None:
     """Only this one waits and is tried again; what is sent with it, and after it, arrives."""
     fault.about("one name is refused", "`chattr +i` on the file on the target", "C11, C16", DATA)

@@ -17,7 +17,6 @@ def _switch_on(scene: Scene) -> None:
     scene.lab("on", HOST)
 
 
-@pytest.mark.short
 def test_power_of_the_backup_host_is_cut(fault: Fault) -> None:
     fault.about("the backup host's power is cut", "`lab off`, later `lab on`", "C11, C12")
     on = partial(_switch_on, fault.scene)
@@ -29,6 +28,7 @@ def test_power_of_the_backup_host_is_cut(fault: Fault) -> None:
     fault.cured(on, drains=True)
 
 
+@pytest.mark.short
 def test_backup_host_is_rebooted(fault: Fault) -> None:
     """Quicker than anybody could look: the log alone tells of it."""
     fault.about("the backup host is rebooted", "`lab reboot`", "C11, C12")

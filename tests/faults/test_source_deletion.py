@@ -68,7 +68,6 @@ def test_mass_deletion_is_held_and_released(fault: Fault) -> None:
     fault.cured(lambda: scene.run(SOURCE_HOST, "lockstep release data"), most_lines=30)
 
 
-@pytest.mark.short
 def test_mass_deletion_is_held_until_the_files_are_back(fault: Fault) -> None:
     fault.about("most of the source is gone, and back", f"a directory of {FILES:,} files moved out and in again", "C8")
     scene = fault.scene

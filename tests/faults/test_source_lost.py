@@ -121,7 +121,6 @@ def _evidence(scene: Scene) -> dict[str, int]:
     return {path: ctime for path, _inode, ctime in known}
 
 
-@pytest.mark.short
 def test_source_is_restored_from_a_snapshot(scene: Scene, impatient: None, volume: Volume, fault: Fault) -> None:
     """The same file system, root and marker; what was written since then is on the target alone."""
     fault.about(
@@ -152,7 +151,6 @@ def test_source_is_restored_from_a_snapshot(scene: Scene, impatient: None, volum
     assert (copy / "old/deep/file").read_text() == "was there before\n"
 
 
-@pytest.mark.short
 def test_source_is_remounted_read_only(scene: Scene, volume: Volume, fault: Fault) -> None:
     """As after an error of its disk.  The watcher writes nothing there and keeps nothing open: nothing is amiss."""
     fault.about("the source becomes read-only", "`mount -o remount,ro`, and a reconcile", "C7", SMALL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from fault import Fault
 from scene import SOURCE_HOST
 
@@ -19,7 +18,6 @@ done
 """
 
 
-@pytest.mark.short
 def test_directories_vanish_while_they_are_compared(fault: Fault) -> None:
     fault.about(
         "directories vanish while they are listed",

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 
-def wait_for(what: Callable[[], Any], seconds: float, text: Callable[[], object] | str) -> Any:
-    """Ask until the answer is true, and return it; AssertionError with `text` when the time is over."""
+def wait_for(what: Callable[[], Any], seconds: float, text: Callable[[], object] | str, every: float = 0.01) -> Any:
+    """Ask until the answer is true, and return it; AssertionError with `text` when the time is over.
+
+    `every`: seconds between two questions; more where asking takes the processors from what is waited for.
+    """
     until = time.monotonic() + seconds
     while True:
         answer = what()
@@ -16,4 +19,4 @@ def wait_for(what: Callable[[], Any], seconds: float, text: Callable[[], object]
             return answer
         if time.monotonic() > until:
             raise AssertionError(f"not within {seconds:g} s: {text() if callable(text) else text}")
-        time.sleep(0.01)
+        time.sleep(every)
