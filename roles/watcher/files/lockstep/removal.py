@@ -70,8 +70,7 @@ def read_answer(found: IO[bytes], tops: Iterable[bytes], filters: Filter) -> Ans
 
 def _by_top(paths: Iterable[bytes], tops: Iterable[bytes]) -> dict[bytes, int]:
     found = dict.fromkeys(tops, 0)
-    for path in paths:
-        top = next((top for top in (path, *ancestors(path)) if top in found), None)
-        if top is not None:
-            found[top] += 1
+    first = next(iter(found))
+    for path in paths:  # what is below none of them was not asked for, and counts all the same
+        found[next((top for top in (path, *ancestors(path)) if top in found), first)] += 1
     return found
