@@ -34,9 +34,14 @@ def seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.0f} s" if value >= 10 else f"{value:.1f} s"
 
 
+def _because(reason: str | None) -> str:
+    """In one sentence, where a state has a reason at all."""
+    return f": {reason.partition(' (rsync ')[0]}" if reason else ""
+
+
 def row(record: Record) -> str:
-    seen = list(dict.fromkeys(f"`{told['state']}`: {told['reason'].partition(' (rsync ')[0]}" for told in record.seen))
-    said = "; ".join([*(seen or [record.begin.partition(" (rsync ")[0]]), *record.notes])
+    seen = list(dict.fromkeys(f"`{told['state']}`{_because(told['reason'])}" for told in record.seen))
+    said = "; ".join(filter(None, [*(seen or [record.begin.partition(" (rsync ")[0]]), *record.notes]))
     times = (seconds(record.lasted), seconds(record.others_within), seconds(record.equal_after))
     return f"| {' | '.join(map(cell, (record.title, record.provoked, said, *times, record.contract)))} |\n"
 
