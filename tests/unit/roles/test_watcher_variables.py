@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 
 import pytest
 import yaml
+from jinja2.nativetypes import NativeEnvironment
 
 from lockstep.preflight import OLDEST_RSYNC
 from lockstep.source.network import NETWORK_FILESYSTEMS
@@ -25,6 +28,26 @@ def test_the_role_and_the_package_know_the_same_network_file_systems():
 def test_the_role_and_the_package_want_the_same_rsync():
     wanted = yaml.safe_load(VARIABLES.read_text())["__watcher_oldest_rsync"]
     assert wanted == ".".join(map(str, OLDEST_RSYNC))
+
+
+def test_programs_files_and_sockets_that_are_named_are_not_hidden_from_the_service():
+    """A pattern that looks like a path is none, and hides and shows nothing."""
+    environment = NativeEnvironment()
+    environment.filters.update(to_json=json.dumps, regex_findall=lambda text, what: re.findall(what, text))
+    mirrors = [
+        {"name": "plain", "source": "/srv", "exclude": ["/home/x", "/tmp/"], "targets": [{"url": "rsync://h/m"}]},
+        {
+            "name": "told",
+            "hooks": [{"command": ["/opt/hook", "-v"], "include": ["*.jpg"]}, {"socket": "unix:/run/user/7/hook"}],
+            "exclude_from": ["/home/ops/patterns"],
+        },
+    ]
+    notify = {"to": [{"command": ["/root/page"]}, {"url_file": "/etc/lockstep/secrets/chat"}]}
+    text = yaml.safe_load(VARIABLES.read_text())["__watcher_named"]
+    named = environment.from_string(text).render(watcher_mirrors=mirrors, watcher_notify=notify)
+    assert set(named) == {
+        *("/root/page", "/etc/lockstep/secrets/chat", "/opt/hook", "/run/user/7/hook", "/home/ops/patterns"),
+    }
 
 
 def told_of(rsync: pathlib.Path | str, tmp_path: pathlib.Path) -> list[str]:
