@@ -54,7 +54,7 @@ def test_firewall_refuses(fault: Fault, how: str, reason: str) -> None:
         pytest.param(
             "the daemon does not let the host in",
             daemon.CONFIG,
-            "s/^list = no$/&\\nhosts allow = 127.0.0.1/",
+            "s/^hosts allow = .*/hosts allow = 127.0.0.1/",
             "does not let this host in",
             id="host",
         ),
