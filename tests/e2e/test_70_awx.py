@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -48,11 +47,12 @@ class Awx:
     def prepare(self) -> None:
         """Check the project out, and install collections/requirements.yml as AWX does: beside it, and not into it."""
         project = copy_checkout(self.folder / "project")
+        env = {**self.environment(), "HOME": str(self.folder)}
         shutil.rmtree(project / ".collections")
         subprocess.run(
             [str(PROGRAMS / "ansible-galaxy"), "collection", "install", "-r", "collections/requirements.yml",
              "-p", str(self.folder / "requirements_collections")],
-            cwd=project, check=True, capture_output=True, text=True, env={**os.environ, "HOME": str(self.folder)},
+            cwd=project, check=True, capture_output=True, text=True, env=env,
         )  # fmt: skip
         (self.folder / "inventory").mkdir()
         hosts = (self.scene.machines.folder / "inventory.ini").read_text()
@@ -62,13 +62,19 @@ class Awx:
         (self.folder / "inventory/group_vars/all.json").write_text(json.dumps(variables))
         (self.folder / "env").mkdir()
 
+    def environment(self) -> dict[str, str]:
+        """Without a place where the collection is already."""
+        known = self.scene.player.environment()
+        return {
+            key: value for key, value in known.items() if key not in ("ANSIBLE_NOCOLOR", "ANSIBLE_COLLECTIONS_PATH")
+        }
+
     def run(self, playbook: str, *options: str, **answers: object) -> Job:
         """Launch a job. Answers of a survey come as extra variables, numbers and lists apart as text."""
         self.jobs += 1
         (self.folder / "env/extravars").write_text(json.dumps(answers))
         (self.folder / "env/cmdline").write_text(" ".join(options))
-        env = {key: value for key, value in self.scene.player.environment().items() if key != "ANSIBLE_NOCOLOR"}
-        env["ANSIBLE_COLLECTIONS_PATH"] = str(self.folder / "requirements_collections")
+        env = {**self.environment(), "ANSIBLE_COLLECTIONS_PATH": str(self.folder / "requirements_collections")}
         words = [str(PROGRAMS / "ansible-runner"), "run", str(self.folder), "-p", playbook, "-i", str(self.jobs), "-q"]
         done = subprocess.run(
             self.scene.machines.command("run", *words), cwd=self.folder, env=env, check=False, timeout=400,
