@@ -18,7 +18,7 @@ from lockstep.config import Mirror
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
 from lockstep.look import look
-from lockstep.removal import must_ask, read_answer
+from lockstep.removal import is_permitted, must_ask, read_answer
 from lockstep.standing import Standing
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane
