@@ -193,8 +193,9 @@ def test_what_waits_is_told_after_a_restart(desk: Desk, made: Make, tmp_path: Pa
     runner.add("t", CHANGED, [b"too late"])
     desk.refuse = 0
     again = made()
-    until(lambda: again.deliveries)
-    assert desk.taken[-1].changes == [Told(b"a\xff\n", CHANGED), Told(b"b", DELETED)]
+    until(lambda: again.deliveries and not again.waiting)
+    told = [one for parcel in desk.taken for one in parcel.changes]
+    assert told == [Told(b"a\xff\n", CHANGED), Told(b"b", DELETED)]
     until(lambda: not list(tmp_path.iterdir()))
 
 
