@@ -6,6 +6,7 @@ They are one for all hosts and this machine, so they are lowered for moments onl
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,10 +48,10 @@ def _overflows(scene: Scene) -> int:
     return next(mirror["overflows"] for mirror in scene.status()["mirrors"] if mirror["name"] == "data")
 
 
-def _overflow(fault: Fault, number: int) -> None:
+def _overflow(fault: Fault) -> None:
     """More changes than the queue holds, while the watcher does not come to read them."""
     scene = fault.scene
-    folder = scene.source("data") / f"more-{number}"
+    folder = scene.source("data") / f"more-{time.time_ns()}"
     folder.mkdir()
     scene.become_equal(copies=(DATA, DATA_02))
     before = _overflows(scene)
@@ -70,9 +71,9 @@ def test_queue_of_events_overflows(scene: Scene, small_queue: None, fault: Fault
     """Three times, each made good by one comparison; changes flow meanwhile, and it ends with the third."""
     fault.about("the queue of events overflows", f"a queue of {QUEUE} events, and 800 files at once", "C13")
     fault.load("home", "small", rate=5)
-    for number in range(3):
-        _overflow(fault, number)
-        probe = f"probe-{number}"
+    for _ in range(3):
+        _overflow(fault)
+        probe = f"probe-{time.time_ns()}"
         (scene.source("data") / probe).write_text("live\n")
         for copy in (DATA, DATA_02):
             arrived = (scene.tree(copy.host, copy.path) / probe).exists
