@@ -113,7 +113,7 @@ class Deletions:
     def _count(self, batch: Batch, entries: Mapping[bytes, int]) -> None:
         """`entries`: how many would go with each name; of these, what has another name now is not taken away, and what
         was let through before and has come to nothing, for the target failed, is not counted again."""
-        now = time.monotonic()
+        now, something = time.monotonic(), any(entries.values())
         entries = {
             path: max(0, number - self._moved(path))
             for path, number in entries.items()
@@ -133,7 +133,7 @@ class Deletions:
             verdict = Verdict.HELD
         else:
             self.guard.record(count, now)
-            for change in batch.items.values():
+            for change in batch.items.values() if something else ():
                 change.flags |= PERMITTED
         self._on_verdict(batch, verdict, Outcome(Result.CONFIRMED))
 
