@@ -170,7 +170,7 @@ class Scene:
         status = self.status()
         return _target(status, copy) if status else {}
 
-    def wait_in_step(self, seconds: float = 60) -> None:
+    def wait_in_step(self, seconds: float = 90) -> None:  # what has no watch is looked at again after a minute
         """Until the watcher says of every target that nothing is outstanding."""
 
         def is_so() -> bool:
