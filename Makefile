@@ -99,7 +99,7 @@ test-sanity: venv ## ansible-test sanity, on what the tarball holds
 test-e2e: venv $(HERE) ## the demo, and as root the playbooks on the lab's hosts
 	@if [ "$$(id -u)" = 0 ]; then tests/install-needs; else \
 	  echo 'make: the lab needs root, and this is user '"$$(id -un)"': only the demo is tested' >&2; tests/install-needs rsync; fi
-	$(BIN)/pytest $(if $(filter-out 0,$(WORKERS)),-n 2 --dist loadgroup) tests/e2e
+	$(BIN)/pytest $(if $(filter-out 0,$(WORKERS)),-n 2 --dist load) tests/e2e
 
 test-nfs: venv $(HERE) ## as root, clients of an NFS server, of versions 3 and 4, on the lab's hosts
 	@if [ "$$(id -u)" = 0 ]; then tests/install-needs && $(BIN)/pytest tests/nfs; else \
