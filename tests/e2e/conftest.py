@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import NodeManager
 
 sys.path[:0] = [str(Path(__file__).parent), *(str(Path(__file__).parents[1] / room) for room in ("hosts", "tools"))]
 
@@ -47,6 +48,7 @@ COPIES = [("nfs01", "/srv/data", "backup01", "/srv/backup/data")] + [
 def pytest_configure() -> None:
     # A test run that is told to end takes its hosts down as well.
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", 143))
+    NodeManager.EXIT_TIMEOUT = 60  # seconds: hosts are not down within the ten that xdist leaves its processes
 
 
 class Rooms(LoadScopeScheduling):
