@@ -23,7 +23,7 @@ MIRRORS: dict[str, tuple[object, list[str]]] = {
             "[1] (home): targets: 'backup1' is not in group backup (backup01, backup02); did you mean backup01?",
             "[2] (third): source: must be an absolute path, not 'srv'",
             "quiet: must be within 0 and 3600, not -1",
-            "[3] (fourth): delete: must be true or false, not 'no thanks'",
+            "[3] (fourth): delete: must be true, false, startup or running, not 'no thanks'",
         ],
     ),
     "a source that is listed twice": (
