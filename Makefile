@@ -46,7 +46,7 @@ demo-down: venv $(HERE) ## leaves nothing of the demo behind
 WORKERS ?= 3
 SPREAD := -n $(WORKERS) --dist worksteal
 
-test: lint types test-sanity test-unit test-system test-e2e test-nfs test-faults-short ## everything but the long suites; as root it boots the lab's hosts
+test: lint types test-sanity test-unit test-system test-e2e test-nfs ## everything but the long suites; as root it boots the lab's hosts
 
 test-quick: lint types test-unit ## what needs no hosts, in minutes
 
