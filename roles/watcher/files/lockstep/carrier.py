@@ -62,11 +62,9 @@ class Carrier:
         elif batch.lane in RENAMING:
             argv = command.batch(self._rsync, self._extras.target(), batch.lane)
         if argv is None:
-            process = self.pool.run(batch.lane, names, ended)
+            self.pool.run(batch.lane, names, ended)
         else:
-            process = self.pool.run_alone(batch.lane, argv, names, ended)
-        if batch.bulk:
-            process.give_way()
+            self.pool.run_alone(batch.lane, argv, names, ended)
 
     def list_remains(self, directories: list[bytes], on_end: Callable[[Process, Ended], None]) -> None:
         """Ask the target what a cut transfer left in these directories; the answer is the process' output."""

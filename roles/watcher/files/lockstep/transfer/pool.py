@@ -13,9 +13,10 @@ from lockstep.transfer.link import Link
 from lockstep.transfer.outcome import reason
 from lockstep.transfer.process import Ended, Process, not_started
 
-IDLE = 60.0  # seconds that a spare waits at least; one after the other is replaced then, so that each half minute shows
-RENEW = 30.0  # whether the target is there, for half the CPU of replacing them all
-OLDEST = 180.0  # when all are replaced: some firewalls forget idle connections without a word after 240 s
+# Of the spares one after the other is replaced, which shows whether the target is there.
+IDLE = 60.0  # seconds that a spare waits at least before that
+RENEW = 30.0  # seconds between two replacements
+OLDEST = 180.0  # seconds in which all are replaced: some firewalls forget idle connections without a word after 240
 SETTLED = 5.0  # a spare that lived so long had been let in: its loss is no failure of the target
 UNREACHED = frozenset({10, 30, 35})  # rsync(1): how a connection ends that was never made, however long that took
 CUT_OFF = UNREACHED | {12}  # and how one does that was made
