@@ -61,6 +61,30 @@ def test_check_mode_on_deployed_hosts_finds_nothing_to_change(deployed: Scene) -
     assert deployed.machines.services() == services
 
 
+def test_what_was_altered_by_hand_is_put_right_and_nothing_else(deployed: Scene) -> None:
+    machines = deployed.machines
+    machines.run("nfs01", "chmod 0644 /etc/lockstep/secrets/backup01; rm /etc/sysctl.d/99-zz-lockstep.conf")
+    machines.run("nfs01", "echo >>/usr/local/bin/lockstep; usermod --comment other lockstep")
+    machines.run("backup01", "echo >>/etc/rsyncd.conf; chown rsync /etc/rsyncd.secrets; usermod --shell /bin/sh rsync")
+    altered = machines.written("nfs01", "etc", "usr"), machines.written("backup01", "etc")
+    announced = deployed.player.play("site.yml", "--check")
+    assert altered == (machines.written("nfs01", "etc", "usr"), machines.written("backup01", "etc"))
+    played = deployed.player.play("site.yml")
+    assert announced.changes == played.changes
+    assert {(host, task.rpartition(" : ")[2]) for host, task in played.changes} == {
+        ("nfs01", "The watcher's user exists and cannot log in"),
+        ("nfs01", "The lockstep command is installed"),
+        ("nfs01", "The backup hosts' passwords are in place"),
+        ("nfs01", "The file sets the limits"),
+        ("nfs01", "The service runs what was deployed"),
+        ("backup01", "The user of the files exists"),
+        ("backup01", "The secrets are in a file of the daemon's own"),
+        ("backup01", "The configuration is in place, and has been checked before"),
+    }
+    assert deployed.player.play("site.yml").changed == dict.fromkeys(HOSTS, 0)
+    deployed.become_equal()
+
+
 def test_verify_prints_steps_and_lags_and_leaves_nothing_behind(deployed: Scene) -> None:
     played = deployed.player.play("playbooks/verify.yml")
     for word in ("create", "rename", "delete_tree", "lag", "172.16.1.41/data", "172.16.1.42/home-nfs02"):

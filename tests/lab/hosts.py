@@ -96,6 +96,7 @@ ansible_ssh_private_key_file={ssh}/id_ed25519
 ansible_ssh_common_args=-o UserKnownHostsFile={ssh}/known_hosts -o GlobalKnownHostsFile=/dev/null
 ansible_control_path_dir={DIR}/cp
 ansible_python_interpreter=/usr/bin/python3
+ansible_pipelining=true
 """
     file = DIR / "inventory.ini"
     file.write_text(text)

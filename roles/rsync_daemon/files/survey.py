@@ -25,8 +25,9 @@ _UNITS = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
 def survey(order: dict[str, Any]) -> dict[str, Any]:
     """What is there. Raises OSError for a configuration that cannot be read.
 
-    `folders` are looked for, as is the file of `unit` (empty: no unit is needed). `modules` are directories that are to
-    belong to `owner`, a user and a group (empty: to anybody); each is "missing", "right", or neither ("other").
+    `user` is a name with the group, comment, home and shell it is to have. `folders` are looked for, as is the file of
+    `unit` (empty: no unit is needed). `modules` are directories that are to belong to `owner`, a user and a group
+    (empty: to anybody); each is "missing", "right", or neither ("other").
     """
     program = os.path.lexists(order["program"])
     return {
@@ -35,6 +36,7 @@ def survey(order: dict[str, Any]) -> dict[str, Any]:
         "version_text": version_text(order["program"]) if program else "",
         "port_problem": port_problem(order["address"], order["port"], order["config"]),
         "group": _has_group(order["group"]),
+        "user": _is_user(*order["user"]),
         "login": _login(order["login"], order["login_mark"]),
         "logrotate": os.path.lexists(order["logrotate"]),
         "unit": not order["unit"] or any(os.path.exists(f"{top}/systemd/system/{order['unit']}") for top in _UNITS),
@@ -69,6 +71,14 @@ def _has_group(name: str) -> bool:
     except KeyError:
         return False
     return True
+
+
+def _is_user(name: str, group: str, comment: str, home: str, shell: str) -> bool:
+    try:
+        found = pwd.getpwnam(name)
+        return [grp.getgrgid(found.pw_gid).gr_name, *found[4:]] == [group, comment, home, shell]
+    except KeyError:
+        return False
 
 
 def _login(name: str, mark: str) -> dict[str, Any]:

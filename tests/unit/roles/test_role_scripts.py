@@ -41,6 +41,7 @@ def look(tmp_path):
         nothing = {name: str(tmp_path / name) for name in ("config", "program")}
         order = {**nothing, "marker": MARKER, "address": "127.0.0.1", "port": 0, "group": "root", "unit": ""}
         order.update(login="nobody-has-it", login_mark="made", logrotate=str(tmp_path / "logrotate"))
+        order["user"] = ["nobody-has-it", "root", "", "/", "/bin/sh"]
         return survey.survey({**order, "folders": [], "modules": [], "owner": [], **given})
 
     return run
@@ -53,6 +54,7 @@ def test_a_fresh_host_has_nothing(look, tmp_path):
         "version_text": "",
         "port_problem": None,
         "group": False,
+        "user": False,
         "login": {"group": "", "made": False},
         "logrotate": False,
         "unit": False,
@@ -106,6 +108,14 @@ def test_who_logs_in_is_told_by_group_and_by_whether_the_role_made_it(look):
     assert look(login="root", login_mark=root.pw_gecos)["login"]["made"]
 
 
+def test_a_user_is_as_wanted_only_in_group_comment_home_and_shell(look):
+    root = pwd.getpwnam("root")
+    wanted = ["root", grp.getgrgid(root.pw_gid).gr_name, root.pw_gecos, root.pw_dir, root.pw_shell]
+    assert look(user=wanted)["user"] is True
+    for position in range(1, len(wanted)):
+        assert look(user=[*wanted[:position], "another", *wanted[position + 1 :]])["user"] is False
+
+
 def test_what_it_prints_is_one_line_of_json(look, tmp_path):
     given = {"config": str(tmp_path / "config"), "program": sys.executable, "marker": MARKER, "address": "", "port": 0}
     given.update(
@@ -113,6 +123,7 @@ def test_what_it_prints_is_one_line_of_json(look, tmp_path):
         login_mark="",
         logrotate="/",
         group="root",
+        user=["root", "root", "", "/", "/bin/sh"],
         unit="",
         folders=[],
         modules=["/a b\n'\""],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import pathlib
+import pwd
 import re
 import shutil
 import subprocess
@@ -50,11 +52,14 @@ def test_programs_files_and_sockets_that_are_named_are_not_hidden_from_the_servi
     }
 
 
-def told_of(rsync: pathlib.Path | str, tmp_path: pathlib.Path) -> list[str]:
-    """What the preflight's script tells of a host with this rsync: its first line, in words."""
+def told_of(
+    rsync: pathlib.Path | str, tmp_path: pathlib.Path, group: str = "nogroup", user: str = "none", fields: str = ""
+) -> list[str]:
+    """What the preflight's script tells of a host with this rsync and this user: its first line, in words."""
     tasks = yaml.safe_load(VARIABLES.parents[1].joinpath("tasks/preflight.yml").read_text())
     script = next(task["vars"]["__watcher_look"] for task in tasks if "__watcher_look" in task.get("vars", {}))
-    words = ["sh", "-c", script, "sh", str(rsync), sys.executable, "json", "nogroup", str(tmp_path / "running")]
+    words = ["sh", "-c", script, "sh", str(rsync), sys.executable, "json", group]
+    words += [str(tmp_path / "running"), user, fields]
     done = subprocess.run(words, capture_output=True, text=True, check=True, env={"TMPDIR": str(tmp_path)})
     assert done.stderr == ""
     return done.stdout.splitlines()[0].split()
@@ -88,3 +93,12 @@ def test_an_rsync_that_deletes_nothing_or_is_none_is_told(tmp_path, text, word):
 
 def test_no_rsync_is_for_the_package_manager(tmp_path):
     assert told_of(tmp_path / "nowhere", tmp_path)[3] == "missing"
+
+
+def test_a_user_is_as_wanted_only_with_group_comment_home_and_shell(tmp_path):
+    root = pwd.getpwnam("root")
+    group, fields = grp.getgrgid(root.pw_gid).gr_name, f"{root.pw_gecos}:{root.pw_dir}:{root.pw_shell}"
+    assert told_of("nowhere", tmp_path, group, "root", fields)[4] == "user"
+    assert told_of("nowhere", tmp_path, "nogroup", "root", fields)[4] == "-"
+    assert told_of("nowhere", tmp_path, group, "root", fields + "x")[4] == "-"
+    assert told_of("nowhere", tmp_path, group, "none", fields)[4] == "-"

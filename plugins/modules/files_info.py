@@ -1,0 +1,177 @@
+# Copyright (c) 2026, The lockstep.realtime authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which of many files are not as they are to be, in one round trip."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: files_info
+short_description: Which of many files and folders are not as they are to be, in one round trip
+version_added: 0.1.0
+author:
+  - The lockstep.realtime authors (@lockstep-realtime)
+description:
+  - Compares files and folders of the host with what they are to be, and returns the paths of those that differ.
+  - M(ansible.builtin.template) and M(ansible.builtin.copy) cost two round trips per file, also where nothing is to be
+    done. The roles of this collection ask this module first, and run them only for what it names.
+extends_documentation_fragment:
+  - lockstep.realtime.attributes
+  - lockstep.realtime.attributes.info
+options:
+  files:
+    description:
+      - What is to be.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description:
+          - Where the file or folder is, as an absolute path. A symbolic link there is neither.
+        type: path
+        required: true
+      type:
+        description:
+          - What is to be there.
+        type: str
+        choices: [file, directory]
+        default: file
+      sha256:
+        description:
+          - Digest of the content, of a file only. Without it, any content is right.
+          - It is kept out of logs, as it may be that of a password.
+        type: str
+      mode:
+        description:
+          - Permissions in octal, as V(0644). Without it, any are right.
+        type: str
+      owner:
+        description:
+          - Name of the user to whom it is to belong. Without it, it may belong to anybody.
+        type: str
+      group:
+        description:
+          - Name of the group to which it is to belong. Without it, it may belong to any.
+        type: str
+"""
+
+EXAMPLES = r"""
+- name: What differs from what is to be is known
+  lockstep.realtime.files_info:
+    files:
+      - path: /etc/lockstep
+        type: directory
+        mode: "0755"
+      - path: /etc/lockstep/lockstep.yml
+        sha256: "{{ lookup('ansible.builtin.template', 'lockstep.yml.j2') | hash('sha256') }}"
+        owner: root
+        group: lockstep
+        mode: "0640"
+  register: seen
+
+- name: The configuration is in place
+  ansible.builtin.template:
+    src: lockstep.yml.j2
+    dest: /etc/lockstep/lockstep.yml
+    owner: root
+    group: lockstep
+    mode: "0640"
+  when: "'/etc/lockstep/lockstep.yml' in seen.unlike"
+"""
+
+RETURN = r"""
+unlike:
+  description: Paths of O(files) that are missing, of another kind or content, or with other permissions or owners.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/lockstep/lockstep.yml]
+"""
+
+import grp
+import hashlib
+import os
+import pwd
+import stat
+
+from ansible.module_utils.basic import AnsibleModule
+
+CHUNK = 1 << 20
+
+
+def is_right(wanted):
+    """Whether a path is what one entry of `files` says; raises OSError for one that cannot be looked at."""
+    try:
+        now = os.lstat(wanted["path"])
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    kind = stat.S_ISDIR if wanted["type"] == "directory" else stat.S_ISREG
+    return (
+        kind(now.st_mode)
+        and wanted["mode"] in (None, stat.S_IMODE(now.st_mode))
+        and wanted["owner"] in (None, _name(pwd.getpwuid, now.st_uid))
+        and wanted["group"] in (None, _name(grp.getgrgid, now.st_gid))
+        and (wanted["sha256"] is None or wanted["sha256"] == _sha256(wanted["path"]))
+    )
+
+
+def _name(find, number):
+    """The name of a user or a group by its number, "" where it has none."""
+    try:
+        return find(number)[0]
+    except KeyError:
+        return ""
+
+
+def _sha256(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for chunk in iter(lambda: stream.read(CHUNK), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def permissions(text):
+    """Permissions as a number; raises ValueError for what is none in octal."""
+    mode = int(text, 8)
+    if not 0 <= mode <= 0o7777:
+        raise ValueError(text)
+    return mode
+
+
+def main():
+    entry = {
+        "path": {"type": "path", "required": True},
+        "type": {"type": "str", "choices": ["file", "directory"], "default": "file"},
+        "sha256": {"type": "str", "no_log": True},
+        "mode": {"type": "str"},
+        "owner": {"type": "str"},
+        "group": {"type": "str"},
+    }
+    module = AnsibleModule(
+        argument_spec={"files": {"type": "list", "elements": "dict", "required": True, "options": entry}},
+        supports_check_mode=True,
+    )
+    unlike = []
+    for wanted in module.params["files"]:
+        if not os.path.isabs(wanted["path"]):
+            module.fail_json(msg=f"path must be absolute, not '{wanted['path']}'")
+        if wanted["type"] == "directory" and wanted["sha256"]:
+            module.fail_json(msg=f"sha256 of {wanted['path']} is given, and a directory has no content to compare")
+        try:
+            mode = None if wanted["mode"] is None else permissions(wanted["mode"])
+        except ValueError:
+            module.fail_json(
+                msg=f"mode of {wanted['path']} must be permissions in octal, as 0644, not {wanted['mode']}"
+            )
+        try:
+            if not is_right({**wanted, "mode": mode}):
+                unlike.append(wanted["path"])
+        except OSError as error:
+            module.fail_json(msg=f"{wanted['path']} cannot be looked at: {error.strerror}")
+    module.exit_json(changed=False, unlike=unlike)
+
+
+if __name__ == "__main__":
+    main()
