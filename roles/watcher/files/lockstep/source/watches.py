@@ -280,10 +280,10 @@ class WatchTree:
         if wd is not None:
             self._to_scan.append(-wd if report else wd)
 
-    def _stands_at(self, parent: int, name: bytes, path: bytes) -> Optional[int]:
+    def _stands_at(self, parent: int, name: bytes, path: bytes, absolute: bytes = b"") -> Optional[int]:
         """Whoever stands at this path now, watched and hung in there."""
         try:
-            wd = self._inotify.add(self._absolute(path))
+            wd = self._inotify.add(absolute or self._absolute(path))
         except OSError as err:
             self._cannot_watch(path, err)
             return None
@@ -368,36 +368,32 @@ class WatchTree:
                 continue  # it vanished, or is for the comparison to complain of
 
     def _scan_directory(self, wd: int, prefix: bytes, report: bool, reading: Reading) -> None:
-        path = self._absolute(prefix[:-1])
-        if not report and self._counted is not None and self._has_no_directory(path):
-            return
-        waiting = len(self._to_scan)
+        excluded, counted, to_scan = self._excluded, self._counted, self._to_scan
+        waiting = len(to_scan)
         try:
-            with os.scandir(path) as entries:
+            with os.scandir(self._absolute(prefix[:-1])) as entries:
                 for entry in entries:
-                    name = entry.name
-                    found = prefix + name
+                    found = prefix + entry.name
                     is_dir = entry.is_dir(follow_symlinks=False)
-                    if self._excluded(found, is_dir):
+                    if excluded(found, is_dir):
                         continue
-                    if is_dir:
+                    if not is_dir:
                         if report:
-                            reading.seen.append((Seen.DIRECTORY_NEW, found))
-                        self._adopt(wd, name, found, report)
-                    elif report:
-                        reading.seen.append((Seen.FOUND, found))
+                            reading.seen.append((Seen.FOUND, found))
+                        continue
+                    if report:
+                        reading.seen.append((Seen.DIRECTORY_NEW, found))
+                    stands = self._stands_at(wd, entry.name, found, entry.path)
+                    if stands is None:
+                        continue
+                    if report:
+                        to_scan.append(-stands)
+                    elif counted is None or not _has_no_directory(entry, counted):
+                        to_scan.append(stands)
         except OSError as err:
             self._cannot_watch(prefix[:-1], err)
-        if len(self._to_scan) > waiting and wd != self._root:
+        if len(to_scan) > waiting and wd != self._root:
             self._keep(wd, prefix)  # which comes before the path of each of them
-
-    def _has_no_directory(self, path: bytes) -> bool:
-        """Is there for certain no directory in this one?  Costs a tenth of looking, or less where many files are."""
-        try:
-            status = os.lstat(path)
-        except OSError:
-            return False
-        return status.st_nlink == 2 and status.st_dev == self._counted
 
     def _no_problem_below(self, path: bytes) -> None:
         """What is gone from here need not be watched here."""
@@ -422,6 +418,15 @@ class WatchTree:
         else:
             reason = os.strerror(err.errno or 0)
         self.problems[path] = reason
+
+
+def _has_no_directory(entry: os.DirEntry[bytes], counted: int) -> bool:
+    """Is there for certain no directory in this one?  Costs a tenth of looking, or less where many files are."""
+    try:
+        status = entry.stat(follow_symlinks=False)  # asked for the first time here, after it was watched
+    except OSError:
+        return False
+    return status.st_nlink == 2 and status.st_dev == counted
 
 
 def _counted_device(root: bytes) -> Optional[int]:
