@@ -52,6 +52,28 @@ def test_directories_that_could_not_be_watched_are_tried_again_and_compared_soon
     asyncio.run(run())
 
 
+def test_a_mirror_is_at_rest_only_while_all_is_watched_and_in_step(config_file: Path) -> None:
+    async def run() -> None:
+        settings = load(str(config_file))
+        mirror = MirrorSync(settings.mirrors[0], settings, lambda: None)
+        mirror.start()
+        try:
+            assert not mirror.at_rest
+            await _until(lambda: mirror.watched and not mirror.targets[0].reconcile.busy, mirror)
+            await _until(lambda: mirror.at_rest, mirror)
+            mirror.targets[0].live.note(b"f", 1, time.monotonic())
+            assert not mirror.at_rest
+            del mirror.targets[0].live.paths[b"f"]
+            assert mirror.at_rest
+            mirror.custody.hold("for the test")
+            assert not mirror.at_rest
+        finally:
+            mirror.close()
+            await _until(lambda: not any(target.busy for target in mirror.targets))
+
+    asyncio.run(run())
+
+
 def test_events_that_were_lost_behind_a_long_queue_are_as_old_as_its_beginning(
     config_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

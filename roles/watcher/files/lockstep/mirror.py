@@ -37,7 +37,7 @@ SAVE = 5.0
 
 
 class MirrorSync:
-    """`start()`, then `tick()` once a second; `close()` to begin nothing more."""
+    """`start()`, then `tick()` once a second, or half as often `at_rest`; `close()` to begin nothing more."""
 
     def __init__(self, config: Mirror, settings: Config, on_ready: Callable[[], None]) -> None:
         self.config = config
@@ -92,6 +92,11 @@ class MirrorSync:
     @property
     def scanning(self) -> bool:
         return self.tree is not None and self.tree.scanning
+
+    @property
+    def at_rest(self) -> bool:
+        """All is watched and in step: nothing is under way, waits, or is to be tried again."""
+        return self.may_send() and all(target.oldest() is None for target in self.targets)
 
     @property
     def events_lost(self) -> bool:

@@ -10,8 +10,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from typing import Any, Callable, Optional
+from collections.abc import Iterable, Iterator
+from typing import Any, Callable, Optional, Protocol
 
 from lockstep import config as configuration
 from lockstep import logs
@@ -29,9 +29,22 @@ from lockstep.status.snapshot import details, document
 
 log = logging.getLogger(__name__)
 
+TICK = 1.0  # seconds
+AT_REST = 2.0  # seconds: a look at nothing costs half of what an idle watcher takes
 NOTIFY_TIMEOUT = 1.0  # seconds for a message that is being told
 STOP_TIMEOUT = 10.0  # seconds for what is under way to end by itself
 SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class Restful(Protocol):
+    @property
+    def at_rest(self) -> bool: ...
+
+
+def pause(mirrors: Iterable[Restful], watchdog: Optional[float]) -> float:
+    """Seconds until the next look at these mirrors.  `watchdog`: seconds between two signs of life, None for none."""
+    patient = watchdog is None or watchdog >= AT_REST
+    return AT_REST if patient and all(mirror.at_rest for mirror in mirrors) else TICK
 
 
 class Service:
@@ -116,7 +129,7 @@ class Service:
             self._closing = [m for m in self._closing if any(target.busy for target in m.targets)]
             if interval is not None:
                 systemd.watchdog()
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(pause(self.mirrors.values(), interval))
 
     def _standings(self) -> Iterator[Standing]:
         now = time.monotonic()

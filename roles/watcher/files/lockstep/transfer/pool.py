@@ -15,7 +15,7 @@ from lockstep.transfer.process import Ended, Process, not_started
 
 # Of the spares one after the other is replaced, which shows whether the target is there.
 IDLE = 60.0  # seconds that a spare waits at least before that
-RENEW = 30.0  # seconds between two replacements
+RENEW = 45.0  # seconds between two replacements
 OLDEST = 180.0  # seconds in which all are replaced: some firewalls forget idle connections without a word after 240
 SETTLED = 5.0  # a spare that lived so long had been let in: its loss is no failure of the target
 UNREACHED = frozenset({10, 30, 35})  # rsync(1): how a connection ends that was never made, however long that took
