@@ -29,7 +29,9 @@ def ganesha_blocks(exports: Sequence[Export]) -> str:
 def _octal(path: str) -> str:
     """Whatever could end a word, begin a comment or be a quote is its bytes in octal."""
     data = path.encode("utf-8", "surrogateescape")
-    return "".join(chr(byte) if re.match(rb"[A-Za-z0-9/._@:+=,~-]", bytes([byte])) else f"\\{byte:03o}" for byte in data)
+    return "".join(
+        chr(byte) if re.match(rb"[A-Za-z0-9/._@:+=,~-]", bytes([byte])) else f"\\{byte:03o}" for byte in data
+    )
 
 
 def _options(export: Export, client: Mapping[str, Any]) -> str:
@@ -39,7 +41,9 @@ def _options(export: Export, client: Mapping[str, Any]) -> str:
     # its check costs, and refuses renamed files that are open: exports(5) advises against it
     words += [] if "subtree_check" in given else ["no_subtree_check"]
     words.append(_KERNEL_SQUASH[client.get("squash") or "root"])
-    words += [f"{word}={client[key]}" for key, word in (("anon_uid", "anonuid"), ("anon_gid", "anongid")) if _has(client, key)]
+    words += [
+        f"{word}={client[key]}" for key, word in (("anon_uid", "anonuid"), ("anon_gid", "anongid")) if _has(client, key)
+    ]
     words += [f"sec={':'.join(client['sec'])}"] if client.get("sec") else []
     words += [f"fsid={export['id']}"] if _has(export, "id") else []
     return ",".join(dict.fromkeys([*words, *given]))

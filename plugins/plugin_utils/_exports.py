@@ -137,8 +137,10 @@ def _of_options(options: Any, server: str) -> Iterator[str]:
                 near = difflib.get_close_matches(str(word), WORDS, 1)
                 hint = f"; did you mean {near[0]}" if near else ""
                 own = "access, squash, anon_uid, anon_gid, sec and id have keys of their own"
-                yield f"options: {word!r} is none that is known{hint}? ({own})" if near else (
-                    f"options: {word!r} is none that is known; {own}"
+                yield (
+                    f"options: {word!r} is none that is known{hint}? ({own})"
+                    if near
+                    else (f"options: {word!r} is none that is known; {own}")
                 )
 
 
@@ -160,7 +162,8 @@ def _same_ids(exports: Sequence[Export], server: str) -> Iterator[str]:
     for export in numbered:
         number = id_of(export)
         if number in seen:
-            yield f"nfs_exports: {seen[number]} and {export['name']} have the same id {number}; give one of them another"
+            both = f"{seen[number]} and {export['name']}"
+            yield f"nfs_exports: {both} have the same id {number}; give one of them another"
         seen.setdefault(number, export["name"])
 
 

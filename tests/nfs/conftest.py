@@ -60,9 +60,13 @@ def export() -> Iterator[Export]:
 def _deploy(machines: Machines) -> None:
     alphabet = string.ascii_letters + string.digits
     player = Player(machines, "".join(secrets.choice(alphabet) for _ in range(24)))
+    exports = [ganesha.exports("data", Export.MIRROR["source"])]
+    player.write("exports", {"nfs_export_server": "ganesha", "nfs_exports": exports})
     player.write("mirrors", {"lockstep_mirrors": [Export.MIRROR]})
     machines.lab("up")
-    ganesha.install(machines, "nfs01", Export.MIRROR["source"])
+    machines.disk("nfs01", Export.MIRROR["source"]).mkdir()
+    ganesha.configure(machines, "nfs01")
+    player.play("playbooks/exports.yml")
     player.play("site.yml")
 
 

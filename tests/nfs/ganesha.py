@@ -1,4 +1,4 @@
-"""nfs-ganesha on a host, which exports a directory to versions 3 and 4 (the kernel's own server needs the kernel)."""
+"""nfs-ganesha on a host, which the role nfs_export installs (the kernel's own server needs the kernel)."""
 
 from __future__ import annotations
 
@@ -6,31 +6,22 @@ from machines import Machines
 
 # Graceless: for 90 seconds after its start it would wait for clients that reclaim what they had open before.
 CONFIG = """\
-NFS_CORE_PARAM {{ Protocols = 3, 4; }}
-NFSv4 {{ Graceless = true; }}
-EXPORT {{
-  Export_Id = 1; Path = {path}; Pseudo = {path}; Protocols = 3, 4; Transports = TCP; SecType = sys;
-  Access_Type = RW; Squash = No_Root_Squash;
-  FSAL {{ Name = VFS; }}
-}}
+NFS_CORE_PARAM { Protocols = 3, 4; }
+NFSv4 { Graceless = true; }
 """
-INSTALL = """\
-set -e
-mkdir -p /etc/ganesha {path}
-cat > /etc/ganesha/ganesha.conf <<'END'
-{config}END
-export DEBIAN_FRONTEND=noninteractive
-apt-get -qq -o DPkg::Lock::Timeout=60 update
-apt-get -qq -o DPkg::Lock::Timeout=60 -o Dpkg::Options::=--force-confold install --yes --no-install-recommends \
-  nfs-ganesha nfs-ganesha-vfs >/dev/null
-"""
+CONFIGURE = f"mkdir -p /etc/ganesha\ncat > /etc/ganesha/ganesha.conf <<'END'\n{CONFIG}END\n"
 ANSWERS = "ss -ltn | grep -q ':2049 ' && grep -q 'NFS SERVER INITIALIZED' /var/log/ganesha/ganesha.log"
 RESTART = "systemctl stop nfs-ganesha; : > /var/log/ganesha/ganesha.log; systemctl start nfs-ganesha"
 
 
-def install(machines: Machines, host: str, path: str) -> None:
-    machines.run(host, INSTALL.format(path=path, config=CONFIG.format(path=path)))
-    restart(machines, host)
+def configure(machines: Machines, host: str) -> None:
+    """What is its owner's, and there before the role is; the role only adds to it."""
+    machines.run(host, CONFIGURE)
+
+
+def exports(name: str, path: str, host: str = "172.16.1.0/24", **more: object) -> dict[str, object]:
+    """An entry of nfs_exports for one client, whose root is root there too."""
+    return {"name": name, "path": path, "clients": [{"host": host, "squash": "none", **more}]}
 
 
 def restart(machines: Machines, host: str) -> None:

@@ -14,7 +14,10 @@ _ASK = ("dbus-send", "--system", "--print-reply", "--dest=org.ganesha.nfsd", "/o
 def of_etab(text: str) -> list[str]:
     """Paths of what exportfs(8) keeps for the kernel: a line each, the path before a tab, odd bytes in octal."""
     paths = [line.partition("\t")[0] for line in text.splitlines() if "\t" in line]
-    raw = [re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), path.encode("utf-8", "surrogateescape")) for path in paths]
+    raw = [
+        re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), path.encode("utf-8", "surrogateescape"))
+        for path in paths
+    ]
     return sorted({path.decode("utf-8", "surrogateescape") for path in raw})
 
 

@@ -32,8 +32,13 @@ def survey(order: dict[str, Any]) -> dict[str, Any]:
         "kernel_others": any(_says(path) for path in ["/etc/exports", *_files(order["exports_dir"], foreign)]),
         "ganesha": ganesha(_text(order["ganesha_config"]), order["block"]),
         "ganesha_file": order["marker"] in _text(order["ganesha_file"]),
-        "paths": {path: "file" if os.path.lexists(path) else "missing" for path in order["paths"] if not os.path.isdir(path)},
-        "installed": {unit: any(os.path.exists(f"{top}/systemd/system/{unit}.service") for top in _UNITS) for unit in order["units"]},
+        "paths": {
+            path: "file" if os.path.lexists(path) else "missing" for path in order["paths"] if not os.path.isdir(path)
+        },
+        "installed": {
+            unit: any(os.path.exists(f"{top}/systemd/system/{unit}.service") for top in _UNITS)
+            for unit in order["units"]
+        },
         "active": [unit for unit in order["units"] if _is_active(unit)],
     }
 
