@@ -22,6 +22,7 @@ NOT_SHIPPED = (
         "tests/bench/",
         "tests/e2e/",
         "tests/faults/",
+        "tests/firewall/",
         "tests/hosts/",
         "tests/install-needs",
         "tests/lab/",
@@ -30,6 +31,7 @@ NOT_SHIPPED = (
         "tests/soak/",
         "tests/system/",
         "tests/tools/",
+        "tests/topologies/",
         "tests/unit/",
     ),
 )

@@ -39,6 +39,7 @@ def survey(order: dict[str, Any]) -> dict[str, Any]:
         "user": _is_user(*order["user"]),
         "login": _login(order["login"], order["login_mark"]),
         "logrotate": os.path.lexists(order["logrotate"]),
+        "firewall": os.path.lexists(order["firewall"]),
         "unit": not order["unit"] or any(os.path.exists(f"{top}/systemd/system/{order['unit']}") for top in _UNITS),
         "folders_missing": [folder for folder in order["folders"] if not os.path.lexists(folder)],
         "modules": {path: _state(path, order["owner"]) for path in order["modules"]},

@@ -41,6 +41,7 @@ def look(tmp_path):
         nothing = {name: str(tmp_path / name) for name in ("config", "program")}
         order = {**nothing, "marker": MARKER, "address": "127.0.0.1", "port": 0, "group": "root", "unit": ""}
         order.update(login="nobody-has-it", login_mark="made", logrotate=str(tmp_path / "logrotate"))
+        order.update(firewall=str(tmp_path / "firewall"))
         order["user"] = ["nobody-has-it", "root", "", "/", "/bin/sh"]
         return survey.survey({**order, "folders": [], "modules": [], "owner": [], **given})
 
@@ -57,6 +58,7 @@ def test_a_fresh_host_has_nothing(look, tmp_path):
         "user": False,
         "login": {"group": "", "made": False},
         "logrotate": False,
+        "firewall": False,
         "unit": False,
         "folders_missing": [str(tmp_path / "etc")],
         "modules": {},
@@ -122,6 +124,7 @@ def test_what_it_prints_is_one_line_of_json(look, tmp_path):
         login="root",
         login_mark="",
         logrotate="/",
+        firewall="/",
         group="root",
         user=["root", "root", "", "/", "/bin/sh"],
         unit="",
