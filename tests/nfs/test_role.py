@@ -183,7 +183,7 @@ MISTAKES = {
     "root for everybody": (ganesha.exports("x", "/srv", host="*"), "the root of every host"),
     "a name that leads elsewhere": (ganesha.exports("../x", "/srv"), "must be of letters"),
     "words of the other server": (ganesha.exports("x", "/srv", options=["insecure"]), "Ganesha does not know"),
-    "a wrong type": ({"name": "x", "path": "/srv", "clients": "everybody"}, "could not be converted to list"),
+    "a wrong type": ({"name": "x", "path": "/srv", "clients": "everybody"}, "dictionary requested"),
     "no clients": ({"name": "x", "path": "/srv"}, "missing required arguments: clients"),
 }
 
@@ -198,9 +198,9 @@ def test_a_mistake_is_refused_and_nothing_written(exported: Scene, mistake: str)
 
 
 def test_taking_it_back_leaves_what_others_export_and_ends_a_server_that_has_nothing(exported: Scene) -> None:
-    own = "EXPORT {\n  Export_Id = 1; Path = /srv/closed; Pseudo = /srv/closed; FSAL { Name = VFS; }\n}\n"
+    own = "EXPORT {\n  Export_Id = 1; Path = /srv/theirs; Pseudo = /srv/theirs; FSAL { Name = VFS; }\n}\n"
     machines, config = exported.machines, "/etc/ganesha/ganesha.conf"
-    machines.run("nfs01", f"printf %s '{own}' >>{config}; systemctl reload nfs-ganesha")
+    machines.run("nfs01", f"mkdir /srv/theirs; printf %s '{own}' >>{config}; systemctl reload nfs-ganesha")
     gone = ("-e", "nfs_export_state=absent")
     foretold = exported.export(ALL, "--check", *gone)
     assert exported.export(ALL, *gone).changes == foretold.changes != set()
