@@ -134,7 +134,7 @@ def _host_names(mirrors: Sequence[Mirror]) -> list[str]:
 
 
 def _collisions(mirrors: Sequence[Mirror], hostvars: HostVars) -> list[str]:
-    """Each of two modules in one place would delete the other's files; a source in a module would mirror itself."""
+    """Each of two modules in one place would delete the other's files; a source in its module would mirror itself."""
     problems = []
     modules = [
         (target, _module(mirror, host), _place(mirror, host))
@@ -155,17 +155,45 @@ def _collisions(mirrors: Sequence[Mirror], hostvars: HostVars) -> list[str]:
                     f"{other} ({other_path}) and {name} ({path}) lie one in the other on {target}, "
                     "so one would delete the other's files; give each its own path"
                 )
-    for mirror in mirrors:
-        for host in mirror.hosts:
-            for target, name, path in modules:
-                if _same_machine(host, target, hostvars) and (
-                    _inside(mirror.source, path) or _inside(path, mirror.source)
-                ):
-                    problems.append(
-                        f"the source {mirror.source} of {mirror.name} and the path {path} of {name} lie one in the "
-                        f"other, and {host} is both ends; choose directories apart from each other"
-                    )
+    return problems + _rounds(mirrors, hostvars)
+
+
+def _rounds(mirrors: Sequence[Mirror], hostvars: HostVars) -> list[str]:
+    """What a host takes in it may send on, as in a chain, unless that comes back to where it was taken from."""
+    links = [(mirror, host, target) for mirror in mirrors for host in mirror.hosts for target in mirror.targets]
+    onward = [
+        [
+            number
+            for number, (later, host, _target) in enumerate(links)
+            if _overlap(later.source, _place(mirror, sender)) and _same_machine(host, target, hostvars)
+        ]
+        for mirror, sender, target in links
+    ]
+    problems = []
+    for number, (mirror, sender, _target) in enumerate(links):
+        for later in onward[number]:
+            if number in _reached(later, onward):
+                onwards, host, _end = links[later]
+                problems.append(
+                    f"the source {onwards.source} of {onwards.name} and the path {_place(mirror, sender)} of "
+                    f"{_module(mirror, sender)} lie one in the other, and {host} is both ends, so that what is sent "
+                    "would come back; choose directories apart from each other"
+                )
     return problems
+
+
+def _reached(start: int, onward: Sequence[Sequence[int]]) -> set[int]:
+    """All that comes after one, and itself."""
+    found, waiting = {start}, [start]
+    while waiting:
+        new = set(onward[waiting.pop()]) - found
+        found |= new
+        waiting += new
+    return found
+
+
+def _overlap(one: str, other: str) -> bool:
+    return _inside(one, other) or _inside(other, one)
 
 
 def _inside(path: str, tree: str) -> bool:

@@ -253,6 +253,26 @@ def test_a_source_and_a_path_of_one_machine_lie_apart(source, path):
     assert daemon_modules(mirror, "backup01", GROUPS)
 
 
+CHAIN = {"nfs": ["a", "b"], "backup": ["b", "c"]}
+FIRST = {"name": "data", "source": "/data", "path": "/copy", "hosts": ["a"], "targets": ["b"]}
+
+
+@pytest.mark.parametrize("source", ["/copy", "/copy/part"])
+def test_what_a_host_takes_in_it_may_send_on(source):
+    onward = {"name": "offsite", "source": source, "path": "/offsite", "hosts": ["b"], "targets": ["c"]}
+    assert [module["name"] for module in daemon_modules([FIRST, onward], "c", CHAIN)] == ["offsite"]
+
+
+@pytest.mark.parametrize("back", ["/data", "/data/below"])
+def test_a_chain_that_comes_back_is_refused_however_long(back):
+    groups = {"nfs": ["a", "b", "c"], "backup": ["a", "b", "c"]}
+    onward = {"name": "on", "source": "/copy", "path": "/third", "hosts": ["b"], "targets": ["c"]}
+    home = {"name": "home", "source": "/third", "path": back, "hosts": ["c"], "targets": ["a"]}
+    for mirrors in ([FIRST, onward, home], [home, FIRST, onward], [FIRST, {**home, "source": "/copy", "hosts": ["b"]}]):
+        assert "would come back" in refused(mirrors, groups)
+    assert daemon_modules([FIRST, onward, {**home, "path": "/elsewhere"}], "a", groups)
+
+
 def test_every_mistake_is_named_at_once():
     assert len(refused([{**DATA, "quiet": -1, "pace": 9}, {"name": "x"}]).splitlines()) == 4
 
