@@ -35,8 +35,6 @@ MIRRORS = [
         "path": "/srv/offsite/data",
         "hosts": ["relay01"],
         "targets": ["offsite01"],
-        # owners and modes are in extended attributes on relay01: rsync takes them from there
-        "rsync_options": ["--fake-super"],
     },
 ]
 
@@ -66,7 +64,7 @@ class Chain:
         found = []
         for copy in copies or (self.middle, self.end):
             try:
-                found += differences(self.source, copy, owners=True, fake_super=True)
+                found += differences(self.source, copy, owners=True)
             except (FileNotFoundError, NotADirectoryError) as error:
                 found.append(f"{error} while being compared")  # it moved under our eyes
         return found
@@ -86,7 +84,8 @@ def chain() -> Iterator[Chain]:
     machines = Machines(folder, HOSTS, f"chain-{folder.name}")
     try:
         player = Player(machines, "one password of all hosts here")
-        player.write("mirrors", {"lockstep_mirrors": MIRRORS})
+        # owners are then what relay01 has in its file system, and can send on
+        player.write("mirrors", {"lockstep_mirrors": MIRRORS, "rsync_daemon_ownership": "root"})
         groups = folder / "groups.ini"
         groups.write_text(GROUPS)
         machines.lab("up")
