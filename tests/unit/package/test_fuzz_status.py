@@ -179,7 +179,7 @@ def test_a_request_over_http_is_answered_or_refused_and_changes_nothing(
         answer = rest(channel)
     if answer.startswith(b"HTTP/"):
         status = int(answer.split(b" ", 2)[1])
-        assert status in (100, 200, 400, 404, 405, 408, 414, 417, 431, 501, 503, 505), answer[:200]
+        assert status in (100, 200, 400, 404, 405, 408, 414, 417, 421, 431, 501, 503, 505), answer[:200]
         if status == 200:
             assert method in (b"GET", b"HEAD")
     assert b"Traceback" not in answer
