@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Any, Optional
@@ -12,6 +13,8 @@ from typing import Any, Optional
 _EXPRESSIONS = ("exclude_regex", "exclude_regex_nocase", "include_regex", "include_regex_nocase")
 # what the watcher keeps on the target for itself, below the target's own path
 _FOLDERS = ("backup_dir", "temp_dir")
+_WILDCARDS = re.compile(r"[*?\[]")
+_MOUNTS = "/proc/self/mountinfo"
 _RULE = re.compile(r"([+-]|include|exclude)[ _](.+)", re.DOTALL)
 
 
@@ -28,6 +31,8 @@ def rules(entry: dict[str, Any]) -> tuple[str, ...]:
                 "patterns can say the same, write them into exclude"
             )
     found = [f"- /{folder.split('/')[0]}" for folder in map(entry.get, _FOLDERS) if folder]
+    if entry.get("one_file_system"):
+        found += [f"- {_escaped(path)}" for path in mounted_below(str(entry["source"]), _MOUNTS)]
     for key, sign in (("filter", None), ("include", "+"), ("exclude", "-")):
         found += [_rule(str(text), sign) for text in entry.get(key) or ()]
         for path in entry.get(f"{key}_from") or ():
@@ -54,3 +59,22 @@ def _lines(path: str) -> Iterator[str]:
                     yield bare
     except OSError as error:
         raise LeftOutError(f"{path}: {error.strerror}") from error
+
+
+def mounted_below(source: str, mounts: str) -> list[str]:
+    """Where other file systems than its own are mounted below a source, from its root on, as C(/a/b). C(mounts): as in
+    proc(5), mountinfo. Raises LeftOutError."""
+    try:
+        own = os.stat(source).st_dev
+        with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
+            places = {re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), line.split(" ")[4]) for line in file}
+        prefix = source.rstrip("/") + "/"
+        below = sorted(place for place in places if place.startswith(prefix))
+        return [place[len(prefix) - 1 :] for place in below if os.lstat(place).st_dev != own]
+    except OSError as error:
+        raise LeftOutError(f"one_file_system: {error.filename}: {error.strerror}") from error
+
+
+def _escaped(path: str) -> str:
+    """A pattern that matches this path alone; in one without wildcards a backslash is only itself."""
+    return re.sub(r"([*?\[\\])", r"\\\1", path) if _WILDCARDS.search(path) else path

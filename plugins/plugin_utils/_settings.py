@@ -18,7 +18,7 @@ _LISTS = (
     "filter", "filter_from", "include", "include_from", "exclude", "exclude_from", "exclude_regex",
     "exclude_regex_nocase", "include_regex", "include_regex_nocase", "reconcile_at",
 )  # fmt: skip
-_BOOLEANS = ("watch",)
+_BOOLEANS = ("watch", "one_file_system")
 _RECEIVERS = ("command", "url", "url_file", "socket", "purge")
 _HOOK = (*_RECEIVERS, "method", "match", "token_file", "headers_file", "names", "include", "tell", "on_failure",
          "interval", "timeout")  # fmt: skip

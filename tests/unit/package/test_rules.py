@@ -14,6 +14,7 @@ from test_filters import make_pattern, make_tree, rsync_sees
 from lockstep import rules
 from lockstep.config import ConfigError, parse
 from lockstep.filters import Filter
+from lockstep.one_file_system import OneFileSystem
 from lockstep.rules import Expressions, Rule, Rules
 
 
@@ -140,3 +141,19 @@ def test_a_mistake_in_a_file_is_named_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         configured(filter_from=[str(file)])
     assert "is larger than 1 MiB" in str(caught.value)
+
+
+def test_of_one_file_system_what_lies_on_another_or_below_it_is_left_out(tmp_path: Path) -> None:
+    """With /proc as what is mounted below the source."""
+    (tmp_path / "d").mkdir()
+    plain = rules.of(configured(source=str(tmp_path), exclude=["x"]))
+    one = rules.of(configured(source=str(tmp_path), exclude=["x"], one_file_system=True))
+    assert kept(one, "d/", "d/f", "x", "d/x") == kept(plain, "d/", "d/f", "x", "d/x") == ["d/", "d/f"]
+    assert one.rsync_args() == [*plain.rsync_args(), b"--one-file-system"]
+    root = OneFileSystem(b"/", Filter([]))
+    for path in ("proc/", "proc/sys/", "proc/no/such/", "proc/no/such/file", "proc/uptime"):
+        assert kept(root, path) == [], path
+        assert root.elsewhere(path.rstrip("/").encode()), path
+    assert kept(root, "etc/", "etc/passwd", "no/such/file") == ["etc/", "etc/passwd", "no/such/file"]
+    assert not root.elsewhere(b"no/such/file")
+    assert not plain.elsewhere(b"anything")

@@ -64,7 +64,7 @@ class Mirror:
 
     `source` is absolute and normalised, without a slash at its end. `pace` is a share of one core, 0: no pacing.
     `exclude` has rsync's patterns; where some names are included, all are in `rules` (rules.py) in its place.
-    `watch`: false where it is compared on schedule alone.
+    `watch`: false where it is compared on schedule alone.  `one_file_system`: without what is mounted below the source.
     """
 
     name: str
@@ -85,6 +85,7 @@ class Mirror:
     backup_dir: Optional[str] = None
     temp_dir: Optional[str] = None
     bandwidth: Bandwidth = field(default_factory=Bandwidth)
+    one_file_system: bool = False
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def _mirror(node: Mapping) -> Mirror:
     node.allow(
         *config_filters.KEYS, "name", "source", "delete", "quiet", "max_wait",
         "reconcile_every", "max_delete", "pace", "targets", "hooks", "reconcile_at", "watch", "backup_dir",
-        "temp_dir", "bwlimit",
+        "temp_dir", "bwlimit", "one_file_system",
     )  # fmt: skip
     quiet = node.get("quiet").number(1.0, 0.0, 3600.0)
     # Whoever lengthens `quiet` alone means the wait to follow, not a mistake to be told of.
@@ -194,6 +195,7 @@ def _mirror(node: Mapping) -> Mirror:
         backup_dir=backup_dir,
         temp_dir=temp_dir,
         bandwidth=config_bandwidth.bandwidth(node),
+        one_file_system=node.get("one_file_system").boolean(False),
     )
 
 

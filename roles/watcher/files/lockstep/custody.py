@@ -94,7 +94,9 @@ class Custody:
         if known is not None:
             differences = identity.differences(known, now)
             differences += [
-                f"{os.fsdecode(path)} below it is not mounted" for path in self._memory.nested if path not in nested
+                f"{os.fsdecode(path)} below it is not mounted"
+                for path in self._memory.nested
+                if path not in nested and not self._hidden(path, True)
             ]
             contradiction = self.witness.contradiction(self._memory.evidence)
             if contradiction:

@@ -98,6 +98,10 @@ class Filter:
             end = path.find(b"/", end + 1)
         return self.excluded(path, is_dir)
 
+    def elsewhere(self, path: bytes) -> bool:
+        """Does something else than the mirror's lie there by now, or cover it?  Then nothing can be told from it."""
+        return False
+
     def rsync_args(self) -> list[bytes]:
         """Arguments by which rsync leaves out the same, and keeps it on the target when it deletes.
 

@@ -19,6 +19,7 @@ from lockstep.config import Config, Mirror
 from lockstep.custody import Custody
 from lockstep.intake import Intake
 from lockstep.notify.hooks import Hooks
+from lockstep.one_file_system import Mounts
 from lockstep.schedule import Schedule
 from lockstep.source import Reading
 from lockstep.source.spacing import Spacing
@@ -51,6 +52,7 @@ class MirrorSync:
         self.targets = [TargetSync(target, self, self._tell) for target in config.targets]
         for target in self.targets:
             target.standing.was_held = target.config.url in self.memory.held
+        self._mounts = Mounts(config.source) if config.one_file_system else None
         self.tree: Optional[WatchTree] = None
         self.watched = False  # all watches stand
         self.overflows = 0
@@ -194,6 +196,9 @@ class MirrorSync:
                 self.tree.count(SCAN_SLICE)
             if self.watched:
                 self._reconcile_when_due(now)
+            if self._mounts is not None and self._mounts.changed():
+                self._walk_again(time.time(), "a file system was mounted or unmounted below the source")
+                self._walk_on()
         else:
             self._lose()
         if now >= self._next_save:
@@ -320,10 +325,14 @@ class MirrorSync:
             )
         self._overflowed = True
         since = time.time() - (time.monotonic() - self._drained)
+        self._walk_again(since, "the queue of events overflowed")
+
+    def _walk_again(self, since: float, why: str) -> None:
+        """Watch what no event told of, and compare everything; files of a later ctime (epoch) are sent in any case."""
         if self.tree is None:
             return
         if self.watched:
-            self._why = "the queue of events overflowed"
+            self._why = why
         if self.watched and self._missed_since is None:
             self._missed_since = since
             self.tree.rescan()

@@ -83,6 +83,7 @@ class Planner:
         max_names: int = MAX_NAMES,
         max_bytes: int = MAX_BYTES,
         hidden: Callable[[bytes, bool], bool] = lambda path, is_dir: False,
+        elsewhere: Callable[[bytes], bool] = lambda path: False,
         delete_permitted: bool = False,
     ) -> None:
         self._changes = changes
@@ -101,6 +102,7 @@ class Planner:
         self._max_names = max_names
         self._max_bytes = max_bytes
         self._hidden = hidden
+        self._elsewhere = elsewhere
         self._delete_permitted = delete_permitted
         self._open: dict[Lane, Batch] = {}
         self._taken: set[bytes] = set()
@@ -150,6 +152,10 @@ class Planner:
         return self._room(Lane.REST) or self._room(Lane.CONTENT)
 
     def _place(self, path: bytes, change: Change) -> None:
+        if self._elsewhere(path):
+            self._taken.add(path)
+            self._plan.settled.append(path)
+            return
         # what lstat(2) or rsync would find through a link is none of this source
         real = not path or self._stands(parent_of(path))[0] is Stands.DIRECTORY
         status = self._look(path) if real else None

@@ -352,7 +352,9 @@ class Reconcile:
         for path in self._compared:
             del self._wanted[path]
         # what has gone with all above it, or what stands there now, has an event of its own; for rsync it is an error
-        inside = [path for path in self._compared if is_inside(self._target.source.config.source, path)]
+        source = self._target.source
+        inside = [path for path in self._compared if is_inside(source.config.source, path)]
+        inside = [path for path in inside if not source.filters.elsewhere(path)]
         self._walks = [
             (path, _epoch(self._compared[path].since)) for path in inside if self._compared[path].flags & SUBTREE
         ]

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Callable, Optional
 
 from lockstep.filters import Filter
+from lockstep.one_file_system import OneFileSystem
 
 if TYPE_CHECKING:
     from lockstep.config import Mirror
@@ -56,6 +57,11 @@ def problem(expression: bytes) -> str | None:
 
 def of(mirror: Mirror) -> Filter:
     """What this mirror leaves out, the folders that it keeps on the target for itself among it."""
+    found = _of_names(mirror)
+    return OneFileSystem(mirror.source, found) if mirror.one_file_system else found
+
+
+def _of_names(mirror: Mirror) -> Filter:
     own = [b"/" + name.split("/")[0].encode() for name in (mirror.backup_dir, mirror.temp_dir) if name]
     if not mirror.rules and not mirror.expressions:
         return Filter([*own, *mirror.exclude])

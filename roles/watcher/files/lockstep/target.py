@@ -308,6 +308,7 @@ class TargetSync:
             self.renames,
             self._needed,
             hidden=self.source.filters.hidden,
+            elsewhere=self.source.filters.elsewhere,
             delete_permitted=bool(self.source.config.delete),
             **limits,
         )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 
 import pytest
@@ -52,3 +53,22 @@ def test_what_rsync_cannot_be_told_is_said_to_an_audit_and_keeps_nobody_else(tmp
     assert found.obscure == "mirror data: /nowhere: No such file or directory"
     found = _mirror.configured(str(written(tmp_path, exclude=["x"], delete="running")), "data")
     assert (found.obscure, found.rules, found.watched, found.deletes) == (None, ("- x",), True, False)
+
+
+def test_what_is_mounted_below_is_left_out_of_an_audit_where_the_mirror_is_of_one_file_system(tmp_path, monkeypatch):
+    """A mount of the source's own file system is none of another; a name's wildcards are only themselves."""
+    for name in ("own", "elsewhere", "a b[*]"):
+        (tmp_path / name).mkdir()
+    mounts = tmp_path / "mountinfo"
+    places = [f"{tmp_path}{name}" for name in ("/own", "/elsewhere", "/a\\040b[*]", "-beside-it-elsewhere")]
+    mounts.write_text("".join(f"1 1 0:1 / {place} rw - tmpfs tmpfs rw\n" for place in places))
+    real = os.lstat
+    monkeypatch.setattr(_left_out, "_MOUNTS", str(mounts))
+    monkeypatch.setattr(
+        _left_out.os, "lstat", lambda path: real("/proc" if str(path).endswith(("elsewhere", "]")) else path)
+    )
+    given = entry(tmp_path, one_file_system=True, exclude=["x"])
+    assert _left_out.rules(given) == ("- /a b\\[\\*]", "- /elsewhere", "- x")
+    monkeypatch.setattr(_left_out, "_MOUNTS", "/nowhere")
+    with pytest.raises(_left_out.LeftOutError, match="one_file_system: /nowhere: No such file"):
+        _left_out.rules(given)

@@ -113,9 +113,10 @@ class _Head:
         if common is not None:
             text = common.attributes.get("params", "")
             try:
-                mirror.rsync_options += rsync_words.from_text(
+                options = rsync_words.from_text(
                     text, lambda option, why: mirror.note(common.line, f"commonParams {option}", why)
                 )
+                rsync_words.give(options, mirror)
             except rsync_words.Refused as error:
                 self.problems.append(f"line {common.line}: commonParams: {error}")
         timeout = rsync.first("timeout")

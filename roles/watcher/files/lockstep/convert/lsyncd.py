@@ -6,7 +6,7 @@ import os
 import re
 from typing import Callable, Optional
 
-from . import lua
+from . import lua, rsync_words
 from .lsyncd_rsync import Options
 from .model import USER, Converted, ConvertError, Mirror, Target, daemon_url, name_for
 
@@ -93,7 +93,7 @@ class _Sync:
         mirror = Mirror(name="", source=os.path.normpath(source))
         options = Options(self._named.get("rsync"), mirror, layer == "default.direct")
         target = self._target(layer, mirror, options.password_file)
-        mirror.rsync_options = options.rsync_options
+        rsync_words.give(options.rsync_options, mirror)
         self._problems += options.problems
         self._choices(mirror)
         self._names(mirror)
@@ -256,10 +256,11 @@ class _Sync:
         for other in self._found.mirrors:
             if other.source != mirror.source:
                 continue
-            if (other.filter, other.exclude, other.delete, other.rsync_options) != (
+            if (other.filter, other.exclude, other.delete, other.one_file_system, other.rsync_options) != (
                 mirror.filter,
                 mirror.exclude,
                 mirror.delete,
+                mirror.one_file_system,
                 mirror.rsync_options,
             ):
                 raise ConvertError(

@@ -51,6 +51,7 @@ class Mirror:
     filter: list[str] = field(default_factory=list)  # + and - in their order, before exclude
     exclude_regex: list[str] = field(default_factory=list)
     delete: Union[bool, str] = True
+    one_file_system: bool = False
     reconcile_every: Optional[int] = None
     rsync_options: list[str] = field(default_factory=list)
     hooks: list[dict[str, Any]] = field(default_factory=list)

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
+
+if TYPE_CHECKING:
+    from .model import Mirror
 
 Note = Callable[[str, str], None]
 
@@ -57,7 +60,6 @@ _LEFT = {
     "safe-links": "all links are mirrored; the daemon's 'munge symlinks' makes them harmless",
     "munge-links": "the daemon's own 'munge symlinks' does it",
     "cvs-exclude": "write the patterns of what to leave out into exclude",
-    "one-file-system": "exclude the mount points of what is mounted inside",
     "existing": "the target would not come out equal",
     "ignore-existing": "the target would not come out equal",
     "prune-empty-dirs": "empty directories are mirrored",
@@ -88,7 +90,8 @@ _REFUSED = {
     "dry-run": "nothing was sent by it, and the mirror would be a live one",
     "list-only": "nothing was sent by it, and the mirror would be a live one",
 }
-OPTIONS_KNOWN = frozenset({*_ALWAYS, *_KEPT, *_KEPT_WITH_VALUE, *_LEFT, *_REFUSED})
+ONE_FILE_SYSTEM = "--one-file-system"  # a key of the mirror, as it is for the watches too
+OPTIONS_KNOWN = frozenset({*_ALWAYS, ONE_FILE_SYSTEM[2:], *_KEPT, *_KEPT_WITH_VALUE, *_LEFT, *_REFUSED})
 
 
 class Refused(Exception):
@@ -115,6 +118,12 @@ def from_text(text: str, note: Note) -> list[str]:
         else:
             note(word, "is no option of rsync, and left out")
     return list(dict.fromkeys(found))
+
+
+def give(options: list[str], mirror: Mirror) -> None:
+    """Add to the mirror what these options are there."""
+    mirror.one_file_system = mirror.one_file_system or ONE_FILE_SYSTEM in options
+    mirror.rsync_options += [option for option in options if option != ONE_FILE_SYSTEM]
 
 
 def _letters(word: str, given: list[str], note: Note) -> list[str]:
@@ -144,7 +153,7 @@ def one(name: str, value: str | None, note: Note, shown: str | None = None) -> l
         return []
     if name == "secluded-args":
         return ["-s"]  # its long name is another one before rsync 3.2.6
-    if name in _KEPT:
+    if name in _KEPT or f"--{name}" == ONE_FILE_SYSTEM:
         return [f"--{name}"]
     if name in _KEPT_WITH_VALUE:
         return _valued(name, value or "", note)

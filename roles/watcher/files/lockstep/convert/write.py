@@ -67,6 +67,8 @@ def _settings(mirror: Mirror) -> dict[str, Any]:
         found["exclude"] = list(mirror.exclude)
     if mirror.delete is not True:
         found["delete"] = mirror.delete
+    if mirror.one_file_system:
+        found["one_file_system"] = True
     if mirror.reconcile_every is not None:
         found["reconcile_every"] = mirror.reconcile_every
     if mirror.hooks:
