@@ -16,7 +16,7 @@ _NUMBERS = {"quiet": (0.0, 3600.0), "max_wait": (0.0, 86400.0), "reconcile_every
 _MAX_DELETE = {"percent": (0.0, 100.0), "at_least": (0.0, 1e12), "window": (0.0, 86400.0)}
 _LISTS = (
     "filter", "filter_from", "include", "include_from", "exclude", "exclude_from", "exclude_regex",
-    "exclude_regex_nocase", "include_regex", "include_regex_nocase", "reconcile_at",
+    "exclude_regex_nocase", "include_regex", "include_regex_nocase", "reconcile_at", "reconcile_exclude",
 )  # fmt: skip
 _BOOLEANS = ("watch", "one_file_system")
 _RECEIVERS = ("command", "url", "url_file", "socket", "purge")

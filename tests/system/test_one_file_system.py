@@ -94,7 +94,7 @@ def test_what_is_mounted_while_it_is_watched_leaves_the_mirror_and_comes_back_wi
     for name in ("m", "early"):
         mounted.space.umount(mounted.rig.source / name)
     mounted.become_equal()
-    wait_for(lambda: mounted.mirror()["watches"] == 4, 30, lambda: mounted.mirror())  # the source, early, m, m/sub
+    wait_for(lambda: mounted.mirror()["watches"] == 4, 30, mounted.mirror)  # the source, early, m, m/sub
     (mounted.source / "early" / "f").write_text("x")
     (mounted.source / "m" / "sub" / "again").write_text("x")
     mounted.become_equal()

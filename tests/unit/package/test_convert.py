@@ -70,6 +70,11 @@ def test_a_converted_configuration_means_what_it_said(name: str) -> None:
             "source": os.fsdecode(mirror.source),
             **({"exclude": [os.fsdecode(one) for one in mirror.exclude]} if mirror.exclude else {}),
             **({} if all(vars(mirror.delete).values()) else {"delete": mode(mirror.delete)}),
+            **(
+                {"reconcile_exclude": [os.fsdecode(one) for one in mirror.reconcile_exclude]}
+                if mirror.reconcile_exclude
+                else {}
+            ),
             **({"one_file_system": True} if mirror.one_file_system else {}),
             **({"reconcile_every": mirror.reconcile_every} if mirror.reconcile_every != 86400 else {}),
             **({"hooks": [hook_as_written(hook) for hook in mirror.hooks]} if mirror.hooks else {}),

@@ -18,6 +18,8 @@ SUBTREE = 32  # everything below may have changed: compare, do not send blindly
 SUSPECT = 64  # came with a moved directory, so even its ctime is old: once collapsed, only contents tell
 PERMITTED = 128  # a deletion that the guard has let through already
 MOVED = 256  # came here by a rename: without CONTENT, the target may have its data under the old name (renames.py)
+FULL = 512  # of what is to be compared: leave out nothing, as it makes up for changes that nobody saw
+SPARING = 1024  # a deletion found by a comparison that left something out, which is to stay
 
 LIMIT = 50_000
 

@@ -64,6 +64,7 @@ class Mirror:
 
     `source` is absolute and normalised, without a slash at its end. `pace` is a share of one core, 0: no pacing.
     `exclude` has rsync's patterns; where some names are included, all are in `rules` (rules.py) in its place.
+    `reconcile_exclude`: patterns of what is left out of comparisons on schedule, and of nothing else.
     `watch`: false where it is compared on schedule alone.  `one_file_system`: without what is mounted below the source.
     """
 
@@ -86,6 +87,7 @@ class Mirror:
     temp_dir: Optional[str] = None
     bandwidth: Bandwidth = field(default_factory=Bandwidth)
     one_file_system: bool = False
+    reconcile_exclude: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def _mirror(node: Mapping) -> Mirror:
     node.allow(
         *config_filters.KEYS, "name", "source", "delete", "quiet", "max_wait",
         "reconcile_every", "max_delete", "pace", "targets", "hooks", "reconcile_at", "watch", "backup_dir",
-        "temp_dir", "bwlimit", "one_file_system",
+        "temp_dir", "bwlimit", "one_file_system", "reconcile_exclude",
     )  # fmt: skip
     quiet = node.get("quiet").number(1.0, 0.0, 3600.0)
     # Whoever lengthens `quiet` alone means the wait to follow, not a mistake to be told of.
@@ -195,6 +197,7 @@ def _mirror(node: Mapping) -> Mirror:
         backup_dir=backup_dir,
         temp_dir=temp_dir,
         bandwidth=config_bandwidth.bandwidth(node),
+        reconcile_exclude=config_filters.on_schedule(node),
         one_file_system=node.get("one_file_system").boolean(False),
     )
 

@@ -29,6 +29,10 @@ def read(node: Mapping) -> tuple[tuple[bytes, ...], tuple[Rule, ...]]:
     return (), tuple(found)
 
 
+def on_schedule(node: Mapping) -> tuple[bytes, ...]:
+    return tuple(pattern(item) for item in node.items("reconcile_exclude"))
+
+
 def expressions(node: Mapping) -> Expressions:
     return Expressions(*(tuple(_expression(item) for item in node.items(key)) for key in EXPRESSIONS))
 

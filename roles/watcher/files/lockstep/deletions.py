@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Callable, Optional, Protocol
 
 from lockstep.batch import Batch
-from lockstep.changes import DIRECTORY_GONE, PERMITTED, Change, Changes
+from lockstep.changes import DIRECTORY_GONE, PERMITTED, SPARING, Change, Changes
 from lockstep.config import Mirror
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
@@ -84,15 +84,20 @@ class Deletions:
         """Raises OSError when rsync cannot be started."""
         # what was refused may have been so for a directory that stands there on the target
         known = self._compared() and not any(path in self._standing.problems for path in batch.items)
-        if not must_ask(batch, self._source.filters, known):
+        if not must_ask(batch, self._filters(batch), known):
             self._count(batch, dict.fromkeys(batch.items, 1))
             return
         names = command.names(self._source.config.source, list(batch.listed))
         self._pool.run(Lane.COUNT, names, lambda process, ended: self._answered(batch, process, ended))
 
+    def _filters(self, batch: Batch) -> Filter:
+        """What is to stay on the target."""
+        found = self._source.filters
+        return found.on_schedule if any(change.flags & SPARING for change in batch.items.values()) else found
+
     def _answered(self, batch: Batch, process: Process, ended: Ended) -> None:
         assert process.output is not None
-        answer = read_answer(process.output, batch.items, self._source.filters)
+        answer = read_answer(process.output, batch.items, self._filters(batch))
         outcome = judge_batch(batch, ended, self._source.config.source)
         if outcome.result is Result.FAILED:
             self._on_verdict(batch, Verdict.FAILED, outcome)

@@ -55,6 +55,7 @@ class Filter:
     """
 
     def __init__(self, patterns: Sequence[bytes]) -> None:
+        self.on_schedule: Filter = self  # what a comparison on schedule leaves out
         self._patterns = tuple(patterns)
         names: list[tuple[bytes, bool]] = []
         paths: list[tuple[bytes, bool, bool]] = []

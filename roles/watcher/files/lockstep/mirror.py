@@ -269,7 +269,7 @@ class MirrorSync:
         now = time.monotonic()
         if path is None and not self.config.watch:
             self._why = "asked for"
-            self._reconcile_all()
+            self._reconcile_all(on_schedule=False)
         for target in self.targets if path or self.config.watch else ():
             if path:
                 target.reconcile.want(path, Change(ATTRIBUTES, now))
@@ -356,18 +356,18 @@ class MirrorSync:
             self.tree.rescan()
             self._walk_on()
 
-    def _reconcile_all(self) -> None:
+    def _reconcile_all(self, on_schedule: bool = True) -> None:
         """Where nobody watches, what was changed since the last time is told by its ctime."""
         if self.config.watch:
-            self._reconcile(None)
+            self._reconcile(None, on_schedule)
         else:
             self._drained = time.monotonic()
-            self._reconcile(self._scheduled)
+            self._reconcile(self._scheduled, on_schedule)
 
-    def _reconcile(self, since: Optional[float]) -> None:
+    def _reconcile(self, since: Optional[float], on_schedule: bool = False) -> None:
         now = time.monotonic()
         for target in self.targets:
-            target.reconcile.want_all(now, since, why=self._why)
+            target.reconcile.want_all(now, since, why=self._why, on_schedule=on_schedule)
             target.kick()
         self._overflowed = False
         self._schedule()

@@ -15,7 +15,7 @@ from itertools import chain
 from typing import Optional, Protocol
 
 from lockstep.backoff import Backoff
-from lockstep.changes import CONTENT, DIRECTORY_GONE, GONE, PERMITTED, SUBTREE, SUSPECT, Change, Changes
+from lockstep.changes import CONTENT, DIRECTORY_GONE, FULL, GONE, PERMITTED, SPARING, SUBTREE, SUSPECT, Change, Changes
 from lockstep.comparison import Comparison, Difference, Scope, Totals, shares
 from lockstep.config import Mirror, Target
 from lockstep.filters import Filter
@@ -108,6 +108,7 @@ class Reconcile:
         self._held_of = 0  # entries on the target, where deletions are held
         self._held_before = 0  # entries that deletions stood for which were held when everything began to be compared
         self._compared: dict[bytes, Change] = {}
+        self._filters = target.source.filters  # what the one under way leaves out
         self.totals = Totals()
         self.entries = 0  # on the target, by the last whole comparison and what came of it
         self.grown = 0  # names confirmed or found missing since it began, each of which may be one more
@@ -137,9 +138,19 @@ class Reconcile:
 
     # ------------------------------------------------------------------ wanting
 
-    def want_all(self, now: float, since: Optional[float] = None, suspect: bool = False, why: str = "") -> None:
-        """Compare everything.  `since` (epoch): files whose ctime is later are sent whatever size and time say."""
-        self.want(b"", Change(SUSPECT if suspect else 0, now))
+    def want_all(
+        self,
+        now: float,
+        since: Optional[float] = None,
+        suspect: bool = False,
+        why: str = "",
+        on_schedule: bool = False,
+    ) -> None:
+        """Compare everything.  `since` (epoch): files whose ctime is later are sent whatever size and time say.
+
+        `on_schedule`: without what such a comparison leaves out, unless another one is wanted for a better reason.
+        """
+        self.want(b"", Change((SUSPECT if suspect else 0) | (0 if on_schedule else FULL), now))
         self.why = why
         self._all_since = _earlier(since, self._all_since)
         if since is not None:
@@ -151,7 +162,7 @@ class Reconcile:
         oldest, suspect = min(change.since for change in changes), any(change.flags & SUSPECT for change in changes)
         self.why = "more names were refused than can be remembered"
         self._all_since = _earlier(self._all_since, _epoch(oldest))
-        self._again({b"": Change(SUSPECT if suspect else 0, oldest)}, backoff)
+        self._again({b"": Change(FULL | (SUSPECT if suspect else 0), oldest)}, backoff)
 
     def unproven(self, oldest: Optional[float]) -> Optional[float]:
         """Since when (epoch) only ctimes tell what the target lacks, as nobody watched then; None if it lacks nothing.
@@ -316,11 +327,16 @@ class Reconcile:
         self._outstanding.clear()
         try:
             self._running = Comparison(
-                source.rsync, source.config.source, self._target.config, scope, source.filters.rsync_args(),
-                self._deletes(scope), source.state_dir, self._compared_ended, source.filters.sieve,
+                source.rsync, source.config.source, self._target.config, scope, self._filters.rsync_args(),
+                self._deletes(scope), source.state_dir, self._compared_ended, self._filters.sieve,
             )  # fmt: skip
         except OSError as err:
             self._fail(not_started(err))
+
+    @property
+    def _leaves_out(self) -> bool:
+        """Does the comparison leave out something that the mirror has?"""
+        return self._filters is not self._target.source.filters
 
     def _deletes(self, scope: Scope) -> bool:
         """What changes folded into a subtree have deleted was seen to go; of everything it depends on which time."""
@@ -332,7 +348,10 @@ class Reconcile:
     def _take_scope(self) -> Scope:
         """Everything, or all wanted subtrees that are to be compared the same way."""
         whole = self._wanted.get(b"")
+        self._filters = self._target.source.filters
         if whole is not None:
+            if len(self._wanted) == 1 and not whole.flags & (FULL | SUBTREE | SUSPECT):
+                self._filters = self._filters.on_schedule
             # where only contents tell, another comparison comes after this one
             left = {path: change for path, change in self._wanted.items() if change.flags & SUSPECT & ~whole.flags}
             self._compared = {path: change for path, change in self._wanted.items() if path not in left}
@@ -345,7 +364,7 @@ class Reconcile:
             self._walks = [] if since is None else [(b"", since)]
             source = self._target.source
             many = self.totals.source == 0 or self.totals.source >= MANY
-            shared = shares(source.config.source, source.filters.excluded) if many else []
+            shared = shares(source.config.source, self._filters.excluded) if many else []
             return Scope([b""], bool(whole.flags & SUSPECT), shared)
         suspect = next(iter(self._wanted.values())).flags & SUSPECT
         self._compared = {path: change for path, change in self._wanted.items() if change.flags & SUSPECT == suspect}
@@ -388,18 +407,19 @@ class Reconcile:
         whole = comparison.scope.whole
         if whole:
             self.totals = comparison.totals
-            self.entries = self.totals.target
+            if not self._leaves_out:
+                self.entries = self.totals.target
             self._took = time.monotonic() - self._began
         else:
             self.grown += comparison.totals.created
         sure = not self.error and ended.code != READ_ERRORS
-        self._deletions = self._permit(comparison.totals, whole, sure)
+        self._deletions = self._permit(comparison.totals, whole and not self._leaves_out, sure)
         self.state, self._deleted = "sending", b""
         self._feeding, self._bytes = comparison, comparison.totals.size
         self._began = time.monotonic()
         self._meter.reset()
         self._meter.note(self._began, 0, 0)
-        excluded = source.filters.excluded
+        excluded = self._filters.excluded
         walks = [changed_since(source.config.source, path, at - CTIME_SLACK, excluded) for path, at in self._walks]
         recent = (Difference(path, CONTENT, -1, False) if path is not None else None for walk in walks for path in walk)
         self._differences = chain(comparison.count(), recent, comparison.differences())
@@ -464,6 +484,8 @@ class Reconcile:
                 flags |= DIRECTORY_GONE | (flags & GONE or self._deletions)
             if flags & GONE:
                 self._deleted = path
+            if flags & (GONE | DIRECTORY_GONE) and self._leaves_out:
+                flags |= SPARING
             if flags & (GONE | DIRECTORY_GONE) and not self._deletions:
                 if not target.standing.keeps.covers(path):
                     held[path] = Change(flags & ~PERMITTED, since)

@@ -58,7 +58,11 @@ def problem(expression: bytes) -> str | None:
 def of(mirror: Mirror) -> Filter:
     """What this mirror leaves out, the folders that it keeps on the target for itself among it."""
     found = _of_names(mirror)
-    return OneFileSystem(mirror.source, found) if mirror.one_file_system else found
+    if mirror.one_file_system:
+        found = OneFileSystem(mirror.source, found)
+    if mirror.reconcile_exclude:
+        found.on_schedule = OnSchedule(mirror.reconcile_exclude, found)
+    return found
 
 
 def _of_names(mirror: Mirror) -> Filter:
@@ -103,6 +107,27 @@ class Rules(Filter):
     @property
     def sieve(self) -> Optional[Callable[[bytes, bool], bool]]:
         return self.hidden if self._exclude or self._include else None
+
+
+class OnSchedule(Filter):
+    """Leaves out what a mirror does, and what is not compared on schedule besides."""
+
+    def __init__(self, patterns: Sequence[bytes], others: Filter) -> None:
+        super().__init__(patterns)
+        self._others = others
+
+    def excluded(self, path: bytes, is_dir: bool) -> bool:
+        return super().excluded(path, is_dir) or self._others.excluded(path, is_dir)
+
+    def elsewhere(self, path: bytes) -> bool:
+        return self._others.elsewhere(path)
+
+    def rsync_args(self) -> list[bytes]:
+        return [*super().rsync_args(), *self._others.rsync_args()]
+
+    @property
+    def sieve(self) -> Optional[Callable[[bytes, bool], bool]]:
+        return self.hidden if self._others.sieve else None
 
 
 def _any(plain: Iterable[bytes], nocase: Iterable[bytes]) -> Optional[Callable[[bytes], object]]:

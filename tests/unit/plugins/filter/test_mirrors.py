@@ -93,6 +93,7 @@ def test_settings_reach_the_watcher_as_they_were_given():
         "include_regex_nocase": ["[.]jpg$"],
         "watch": False,
         "one_file_system": True,
+        "reconcile_exclude": ["*.tmp"],
         "backup_dir": ".old/%Y",
         "temp_dir": ".tmp",
         "bwlimit": [{"from": "08:00", "limit": "5m"}],

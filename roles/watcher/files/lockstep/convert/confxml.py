@@ -176,10 +176,27 @@ class _Head:
         mirror.reconcile_every = 60 * self._number(crontab, "schedule", 600, 500_000)
         mirror.note(crontab.line, "crontab", "compares everything and sends what differs, while changes go on flowing")
         for given in crontab.all("crontabfilter"):
-            if given.attributes.get("start", "false") == "true" and given.children:
-                mirror.note(
-                    given.line, "crontabfilter", "not taken over: a comparison leaves out what exclude names, no more"
-                )
+            if given.attributes.get("start", "false") == "true":
+                for exclude in given.all("exclude"):
+                    self._left_out_on_schedule(exclude, mirror)
+
+    def _left_out_on_schedule(self, exclude: Element, mirror: Mirror) -> None:
+        expression = exclude.attributes.get("expression", "")
+        try:
+            found = patterns.from_regex(expression)
+        except patterns.NotAPattern as error:
+            mirror.note(
+                exclude.line,
+                f"crontabfilter {expression}",
+                f"not taken over: {error}; write it into reconcile_exclude as a pattern, else it is compared too",
+            )
+            return
+        mirror.reconcile_exclude += [pattern for pattern in found if pattern not in mirror.reconcile_exclude]
+        mirror.note(
+            exclude.line,
+            f"crontabfilter {expression}",
+            f"is {' and '.join(found)} here, for comparisons on schedule; the others compare everything",
+        )
 
     def _on(self, parent: Element, name: str) -> bool:
         child = parent.first(name)

@@ -52,6 +52,7 @@ class Mirror:
     exclude_regex: list[str] = field(default_factory=list)
     delete: Union[bool, str] = True
     one_file_system: bool = False
+    reconcile_exclude: list[str] = field(default_factory=list)
     reconcile_every: Optional[int] = None
     rsync_options: list[str] = field(default_factory=list)
     hooks: list[dict[str, Any]] = field(default_factory=list)

@@ -71,6 +71,8 @@ def _settings(mirror: Mirror) -> dict[str, Any]:
         found["one_file_system"] = True
     if mirror.reconcile_every is not None:
         found["reconcile_every"] = mirror.reconcile_every
+    if mirror.reconcile_exclude:
+        found["reconcile_exclude"] = list(mirror.reconcile_exclude)
     if mirror.hooks:
         found["hooks"] = [dict(hook) for hook in mirror.hooks]
     return found
