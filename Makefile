@@ -14,7 +14,7 @@ HERE := $(COLLECTIONS)/ansible_collections/lockstep/realtime
 export ANSIBLE_COLLECTIONS_PATH := $(COLLECTIONS)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help venv demo demo-down bench bench-core test test-quick test-unit test-system test-churn test-workloads test-sanity test-e2e test-nfs test-topologies test-firewall docs-nfs test-faults test-faults-short soak fuzz lint types build clean
+.PHONY: help venv demo demo-down bench bench-core test test-quick test-unit test-system test-churn test-workloads test-sanity test-e2e test-nfs test-topologies test-firewall test-migrate docs-nfs test-faults test-faults-short soak fuzz lint types build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -112,6 +112,10 @@ test-topologies: venv $(HERE) ## as root, a chain of three hosts, on the lab's h
 test-firewall: venv $(HERE) ## as root, the daemon's port in nftables, ufw and firewalld, on the lab's hosts
 	@tests/install-needs
 	$(BIN)/pytest tests/firewall
+
+test-migrate: venv $(HERE) ## as root, from the real lsyncd to lockstep and back under load, on the lab's hosts
+	@if [ "$$(id -u)" = 0 ]; then tests/install-needs && $(BIN)/pytest tests/migrate; else \
+	  echo 'make: the lab needs root, and this is user '"$$(id -un)"': no way over is tested' >&2; fi
 
 docs-nfs: venv $(HERE) ## as root, what of NFS clients arrives when: the table in docs/nfs.md
 	@tests/install-needs

@@ -26,6 +26,7 @@ NOT_SHIPPED = (
         "tests/hosts/",
         "tests/install-needs",
         "tests/lab/",
+        "tests/migrate/",
         "tests/nfs/",
         "tests/sanity/run",
         "tests/soak/",

@@ -55,7 +55,9 @@ ROWS = [(section, row) for section, rows in sections().items() for row in rows]
 
 
 def existing() -> set[str]:
-    files = (path for folder in ("unit", "system", "e2e") for path in (ROOT / "tests" / folder).rglob("test_*.py"))
+    files = (
+        path for folder in ("unit", "system", "e2e", "migrate") for path in (ROOT / "tests" / folder).rglob("test_*.py")
+    )
     return {
         name for path in files for name in re.findall(r"^(?:async )?def (test_\w+)", path.read_text(), re.MULTILINE)
     }
