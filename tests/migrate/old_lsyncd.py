@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from machines import Machines
 from playing import Player
 from polling import wait_for
@@ -32,6 +34,10 @@ secrets file = /etc/rsync.password
 """
 INSTALL = "export DEBIAN_FRONTEND=noninteractive; apt-get -qq -o DPkg::Lock::Timeout=60 update && apt-get -qq \
 -o DPkg::Lock::Timeout=60 -o Dpkg::Options::=--force-confold install --yes --no-install-recommends"
+# systemd.journal-fields(7), `journalctl --catalog`
+STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"
+STARTED = "39f53479d3a045ac8e11786248231fbf"
+STOPPED = "9d1aaa27d60140bd96365438aad20286"
 LIMIT = "echo 500000 > /proc/sys/fs/inotify/max_user_watches"
 
 
@@ -74,6 +80,10 @@ class Old:
         active, enabled = [line for line in words.splitlines() if line][:2]
         return active, enabled
 
-    def moment(self, service: str, name: str) -> int:
-        """Microseconds since the machine's start, as systemd remembers it."""
-        return int(self.machines.run("nfs01", f"systemctl show --value -p {name} {service}"))
+    def moment(self, service: str, message: str) -> int:
+        """When the journal has this message of a service last, in microseconds: systemd itself forgets a unit that is
+        stopped and disabled."""
+        asked = f"journalctl --output json UNIT={service}.service MESSAGE_ID={message}"
+        entries = self.machines.run("nfs01", asked).splitlines()
+        assert entries, f"the journal has no message {message} of {service}"
+        return int(json.loads(entries[-1])["__MONOTONIC_TIMESTAMP"])
