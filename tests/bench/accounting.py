@@ -51,6 +51,13 @@ def cpu_seconds(pid: int) -> float:
     return total
 
 
+def machine_cpu_seconds() -> float:
+    """What all processors have worked since the machine's start, whoever for.  proc_stat(5)."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[1:9])
+    return (user + nice + system + irq + softirq + steal) / _TICKS
+
+
 def resident(pid: int) -> int:
     """Bytes of memory that this process alone has resident."""
     fields = _stat(pid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bench import targets
+from bench import bounds, targets
 from bench.figures import Figures, behind, complete, ratio
 from bench.targets import Row, Target, Verdict
 
@@ -148,6 +148,7 @@ def page(figures: Figures, about: dict[str, Any], plots: Sequence[tuple[str, str
         *([QUICK] if about["extent"]["quick"] else []),
         _sizes(about),
         *(f"![{title}]({file})" for title, file in plots),
+        *bounds.section(figures, about["cores"]),
         _READING.format(wait=about["extent"]["lag_wait"]),
         "## What ran",
         _what(about),

@@ -6,13 +6,14 @@ import math
 import time
 from typing import Optional
 
-from bench import load
+from bench import accounting, load
 from bench.extent import Extent
 from bench.figures import Record, between, lags, percentile, ratio
 from bench.observer import Observer
 from bench.place import BenchError, Place
-from bench.subjects import OURS, Subject
+from bench.subjects import Ours, Subject
 
+_PROCESSES = 20
 _FAST = 1000  # files a second from which the observer reads no more than a thousand times a second
 
 
@@ -32,10 +33,10 @@ def lag(rate: int, place: Place, subject: Subject, extent: Extent) -> Record:
     observer = Observer(load.folders(place.target), count, 0.001 if rate >= _FAST else 0.0)
     writer = None
     try:
-        before = subject.cpu()
+        before, all_before, batches = subject.cpu(), accounting.machine_cpu_seconds(), _batches(subject)
         writer = load.Load(place.source, rate, seconds)
         closed = writer.result()
-        at_end = subject.cpu()
+        at_end, all_at_end = subject.cpu(), accounting.machine_cpu_seconds()
         seen = load.numbers(observer.result(extent.lag_wait), "f")
         time.sleep(0.3)  # those that were started are waited for, so that their CPU counts
         used = subject.cpu() - before
@@ -49,14 +50,31 @@ def lag(rate: int, place: Place, subject: Subject, extent: Extent) -> Record:
         "rate": rate, "files": count, "arrived": len(took), "written_per_s": (count - 1) / wrote if count > 1 else 0.0,
         "p50_ms": percentile(took, 0.5) if took else None, "p99_ms": percentile(took, 0.99) if took else None,
         "max_ms": max(took) if took else None, "cpu_s": used, "cores": (at_end - before) / wrote,
-        "cpu_per_file_ms": ratio(1000 * used, len(took)),
+        "cpu_per_file_ms": ratio(1000 * used, len(took)), "machine_cores": (all_at_end - all_before) / wrote,
     }  # fmt: skip
-    if subject.name in OURS:
+    if isinstance(subject, Ours):
+        record["batches"] = subject.batches() - batches
         subject.stop()
         _seconds, cpu = place.send(place.source, "bare")
         record["bare_cpu_per_file_ms"] = 1000 * cpu / count
         record["cpu_ratio"] = ratio(record["cpu_per_file_ms"], record["bare_cpu_per_file_ms"])
+        record["process_cpu_ms"] = _process_cpu(place)
     return record
+
+
+def _batches(subject: Subject) -> int:
+    return subject.batches() if isinstance(subject, Ours) else 0
+
+
+def _process_cpu(place: Place) -> float:
+    """Milliseconds of CPU that one bare rsync takes to send one file: what a batch cannot do without."""
+    one = place.top / "one"
+    one.mkdir()
+    took = []
+    for number in range(_PROCESSES):
+        load.make_file(one / "file", 10_000 + number)
+        took.append(1000 * place.send(one, "bare")[1])
+    return percentile(took, 0.5)
 
 
 def large(place: Place, subject: Subject, extent: Extent) -> Record:
@@ -69,9 +87,10 @@ def large(place: Place, subject: Subject, extent: Extent) -> Record:
     writer = load.Load(place.source, rate, extent.large_seconds, prefix)
     try:
         time.sleep(1.0)
-        began = time.perf_counter()
+        began, before = time.perf_counter(), accounting.machine_cpu_seconds()
         outside.rename(place.source / "large")
         ended = _arrival(place, extent.large_bytes, extent.tree_wait)
+        busy = accounting.machine_cpu_seconds() - before
         closed = writer.result()
         seen = load.numbers(observer.result(extent.lag_wait), prefix)
     finally:
@@ -80,7 +99,8 @@ def large(place: Place, subject: Subject, extent: Extent) -> Record:
     record = between(closed, seen, began, math.inf if ended is None else ended)
     if not record["files"]:
         raise BenchError("no small file was written while the large one was under way")
-    return {"bytes": extent.large_bytes, "large_s": None if ended is None else ended - began, **record}
+    took = None if ended is None else ended - began
+    return {"bytes": extent.large_bytes, "large_s": took, "machine_cores": ratio(busy, took), **record}
 
 
 def _arrival(place: Place, size: int, seconds: float) -> Optional[float]:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 
-from bench import isolation, load
+from bench import accounting, isolation, load
 from bench.equality import inodes_used, sketch, strictly, wait_equal
 from bench.extent import Extent
 from bench.figures import Record
@@ -21,22 +21,24 @@ def burst(place: Place, subject: Subject, extent: Extent) -> Record:
     tree, copy = place.top / "tree", place.top / "copy"
     load.make_tree(tree, extent.burst_files, extent.burst_directories, 1_000, 20_000)
     entries = 1 + len(sketch(tree))
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), accounting.machine_cpu_seconds()
     subprocess.run(["cp", "-r", str(tree), str(copy)], check=True)
     copied = time.perf_counter() - started
     bare, _cpu = place.send(copy, "bare")
+    bare_cpu = accounting.machine_cpu_seconds() - cpu
     shutil.rmtree(copy)
     subject.start()
     subject.wait_live()
     before = inodes_used(place.top)
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), accounting.machine_cpu_seconds()
     subprocess.run(["cp", "-r", str(tree), str(place.source / "tree")], check=True)
     own_copy = time.perf_counter() - started
     # Everything is there twice when the target has it; then the walk that tells for sure is worth its time.
     wanted = before + 2 * entries
     equal = wait_equal(place.source, place.target, extent.tree_wait, lambda: inodes_used(place.top) >= wanted)
-    seconds = equal - started
+    seconds, busy = equal - started, accounting.machine_cpu_seconds() - cpu
     return {
+        "machine_cpu_s": busy, "bare_machine_cpu_s": bare_cpu,
         "files": extent.burst_files, "directories": extent.burst_directories, "seconds": seconds,
         "copy_s": copied, "own_copy_s": own_copy, "bare_s": bare, "copy_and_bare_s": copied + bare,
         "ratio": seconds / (copied + bare),
@@ -76,6 +78,7 @@ def deletion(place: Place, subject: Subject, extent: Extent) -> Record:
     subprocess.run(["cp", "-a", str(place.source / "tree"), str(copy)], check=True)
     place.send(copy, "bare")
     removed = _remove(copy / "tree")
+    dry, _cpu = place.send(copy, "bare", "--delete", "--dry-run")
     bare, _cpu = place.send(copy, "bare", "--delete")
     if (place.bare / "tree").exists():
         raise BenchError("the bare rsync did not delete")
@@ -89,7 +92,7 @@ def deletion(place: Place, subject: Subject, extent: Extent) -> Record:
     seconds = equal - started
     return {
         "files": extent.deletion_files, "seconds": seconds,
-        "rm_s": removed, "bare_s": bare, "rm_and_bare_s": removed + bare,
+        "rm_s": removed, "dry_s": dry, "bare_s": bare, "rm_and_bare_s": removed + bare,
         "ratio": seconds / (removed + bare), "differences": _left(place, subject),
     }  # fmt: skip
 

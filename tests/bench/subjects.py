@@ -164,6 +164,12 @@ class Ours(Subject):
         except OSError:
             return False  # it does not listen yet
 
+    def batches(self) -> int:
+        """How many it has had confirmed, each of them a process."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/status.json", timeout=10) as answer:
+            (mirror,) = json.load(answer)["mirrors"]
+        return sum(target["batches"] for target in mirror["targets"])
+
     def stop(self) -> None:
         super().stop()
         if hasattr(self, "_ready"):
