@@ -112,7 +112,7 @@ def is_there(rule: list[str]) -> bool:
     if kind == "ufw":
         said = _ask("ufw", "show", "added") or ""
         return any(each.split(" comment ")[0] == f"ufw {line}" for each in said.splitlines())
-    when, _, rich = line.partition(" ")
+    when, _space, rich = line.partition(" ")
     return rich in (_ask(*_firewalld(when), f"--zone={place}", "--list-rich-rules") or "").splitlines()
 
 
@@ -124,7 +124,7 @@ def change(rule: list[str], there: bool) -> None:
     elif kind == "ufw":
         _do("ufw", *([] if there else ["delete"]), *line.split(), *(["comment", COMMENT] if there else []))
     else:
-        when, _, rich = line.partition(" ")
+        when, _space, rich = line.partition(" ")
         _do(*_firewalld(when), f"--zone={place}", f"--{'add' if there else 'remove'}-rich-rule={rich}")
 
 
@@ -133,7 +133,7 @@ def _change_nftables(place: str, line: str, there: bool) -> None:
 
     In a table of its own they would be of no use: what one base chain accepts, another one can still drop.
     """
-    family, table, _ = place.split()
+    family, table, _chain = place.split()
     own = f"{family} {table} {CHAIN}"
     into = place if line.endswith(f"jump {CHAIN}") else own
     if there:
