@@ -27,8 +27,17 @@ def kept(deployed: Scene) -> list[object]:
 
 
 @pytest.fixture(scope="module")
-def removed(deployed: Scene, kept: list[object]) -> Played:
+def announced(deployed: Scene, kept: list[object]) -> Played:
+    return deployed.player.play("playbooks/uninstall.yml", "--check")
+
+
+@pytest.fixture(scope="module")
+def removed(deployed: Scene, announced: Played) -> Played:
     return deployed.player.play("playbooks/uninstall.yml")
+
+
+def test_check_mode_says_what_is_then_removed(announced: Played, removed: Played) -> None:
+    assert announced.changes == removed.changes
 
 
 def test_nothing_of_it_runs_any_more(deployed: Scene, removed: Played) -> None:
