@@ -134,6 +134,8 @@ def test_no_mode_deletes_more_than_max_delete_allows(rig: Rig, mode: str) -> Non
         for path in rig.source.iterdir():
             path.unlink()
     rig.watcher.wait_state("held")
-    wait_for(lambda: len(list(rig.target.iterdir())) == 20, 30, rig.log)
+    # those that were read before the rest were no more than may go
+    left = range(20, 21) if mode == "startup" else range(15, 21)
+    wait_for(lambda: len(list(rig.target.iterdir())) in left, 30, rig.log)
     rig.watcher.ask(command="release", mirror="data")
     wait_for(lambda: len(list(rig.target.iterdir())) == 10, 30, rig.log)

@@ -90,6 +90,25 @@ def test_what_is_there_goes_through_its_lane(flags: int, kind: str, lane: Lane) 
     assert len(changes) == 0
 
 
+@pytest.mark.parametrize(
+    ("flags", "asked"),
+    [
+        (ATTRIBUTES, True),  # what went in a directory touches it, and it may itself have gone unseen since
+        (ATTRIBUTES | STRUCTURE, True),
+        (GONE | STRUCTURE, True),
+        (SUBTREE, True),
+        (GONE | DIRECTORY_GONE, True),
+        (GONE, False),
+        (CONTENT, False),
+        (CONTENT | ATTRIBUTES, False),
+    ],
+)
+def test_what_is_missing_may_be_a_whole_tree_unless_it_was_seen_as_a_file(flags: int, asked: bool) -> None:
+    (batch,) = plan(noted((b"d", flags)), {}).batches
+    assert batch.lane is Lane.REMOVE
+    assert bool(batch.items[b"d"].flags & DIRECTORY_GONE) is asked
+
+
 @pytest.mark.parametrize("flags", [ATTRIBUTES, CONTENT, GONE, GONE | DIRECTORY_GONE, SUBTREE])
 def test_what_is_missing_is_removed_whatever_was_seen_of_it(flags: int) -> None:
     changes = noted((b"x", flags))

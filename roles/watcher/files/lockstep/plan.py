@@ -228,6 +228,9 @@ class Planner:
             # leave to delete one entry is none for the whole directory, which has its own where it was counted
             permitted = known.flags & PERMITTED if known is not None else 0
             change = Change(change.flags & ~PERMITTED | GONE | DIRECTORY_GONE | permitted, change.since)
+        elif change.flags & (STRUCTURE | SUBTREE) or not change.flags & (CONTENT | GONE | MOVED):
+            # nothing says that it was a file: its end may not have been read yet, and it may stand for a whole tree
+            change.flags |= DIRECTORY_GONE
         if known is not None and top not in self._taken:
             self._taken.add(top)
             batch.take(top, known)
