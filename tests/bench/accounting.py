@@ -67,7 +67,7 @@ def resident(pid: int) -> int:
 def measured(argv: Sequence[str]) -> tuple[float, float]:
     """Run a program to its end: seconds by the clock, and of CPU with what it waited for.  Raises when it fails."""
     started = time.perf_counter()
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
         status, usage = os.wait4(process.pid, 0)[1:]
     except BaseException:

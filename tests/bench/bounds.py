@@ -46,8 +46,9 @@ def _cpu(value: Value, _cores: int) -> str:
     alone, bare = one * batches / files, value("bare_cpu_per_file_ms")
     return (
         f"{batches:,.0f} batches for {files:,.0f} files, and each is a process. One bare rsync that sends one file "
-        f"takes {one:.1f} ms of CPU, so the processes alone take {alone:.2f} ms per file, {alone / bare:.1f} times the "
-        f"bare transfer, in which all files share one. Fewer and larger batches would be a longer lag."
+        f"takes {one:.1f} ms of CPU, {value('starting_cpu_ms'):.1f} ms of them to start (`rsync --version`), so the "
+        f"processes alone take {alone:.2f} ms per file, {alone / bare:.1f} times the bare transfer, in which all files "
+        f"share one. Fewer and larger batches would be a longer lag."
     )
 
 
@@ -73,12 +74,16 @@ def _deletion(value: Value, _cores: int) -> str:
     return (
         f"the target is asked first how much stands below the names, by a dry run, as a mass deletion is to be held. "
         f"Bare, that takes {dry:.2f} s; with it, removing and one deletion come to {rm + dry + bare:.2f} s, and "
-        f"lockstep's {value('seconds'):.2f} s are {value('seconds') / (rm + dry + bare):.1f} times that."
+        f"lockstep's {value('seconds'):.2f} s are {value('seconds') / (rm + dry + bare):.1f} times that. Tried: to "
+        "wait for the end of a deletion before any of it goes: a batch less, and mass deletions were held otherwise."
     )
 
 
 def _large(value: Value, cores: int) -> str:
-    return f"{value('machine_cores'):.2f} of {cores} cores were busy while the large file was under way."
+    return (
+        f"{value('machine_cores'):.2f} of {cores} cores were busy while the large file was under way. "
+        "Tried: a nice value for its rsync: no gain was measured, as the daemon's half of the work has none."
+    )
 
 
 def _start(value: Value, _cores: int) -> str:

@@ -58,7 +58,7 @@ def lag(rate: int, place: Place, subject: Subject, extent: Extent) -> Record:
         _seconds, cpu = place.send(place.source, "bare")
         record["bare_cpu_per_file_ms"] = 1000 * cpu / count
         record["cpu_ratio"] = ratio(record["cpu_per_file_ms"], record["bare_cpu_per_file_ms"])
-        record["process_cpu_ms"] = _process_cpu(place)
+        record["process_cpu_ms"], record["starting_cpu_ms"] = _process_cpu(place)
     return record
 
 
@@ -66,15 +66,17 @@ def _batches(subject: Subject) -> int:
     return subject.batches() if isinstance(subject, Ours) else 0
 
 
-def _process_cpu(place: Place) -> float:
-    """Milliseconds of CPU that one bare rsync takes to send one file: what a batch cannot do without."""
+def _process_cpu(place: Place) -> tuple[float, float]:
+    """Milliseconds of CPU that one bare rsync takes to send one file, which a batch cannot do without; and those of its
+    start alone."""
     one = place.top / "one"
     one.mkdir()
-    took = []
+    sending, starting = [], []
     for number in range(_PROCESSES):
         load.make_file(one / "file", 10_000 + number)
-        took.append(1000 * place.send(one, "bare")[1])
-    return percentile(took, 0.5)
+        sending.append(1000 * place.send(one, "bare")[1])
+        starting.append(1000 * accounting.measured(["rsync", "--version"])[1])
+    return percentile(sending, 0.5), percentile(starting, 0.5)
 
 
 def large(place: Place, subject: Subject, extent: Extent) -> Record:
