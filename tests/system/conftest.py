@@ -37,17 +37,17 @@ class Rig:
         return self
 
     def differences(self, *leave_out: bytes, **options: bool) -> list[str]:
-        return differences(self.source, self.target, leave_out=frozenset(leave_out), **options)
+        try:
+            return differences(self.source, self.target, leave_out=frozenset(leave_out), **options)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            return [f"{error} while being compared"]  # it moved under our eyes
 
     def become_equal(self, *leave_out: bytes, seconds: float = 30.0, **options: bool) -> None:
         """Both trees become equal, whatever the watcher says of itself."""
         found: list[str] = []
 
         def is_so() -> bool:
-            try:
-                found[:] = self.differences(*leave_out, **options)
-            except (FileNotFoundError, NotADirectoryError):
-                return False  # it moved under our eyes
+            found[:] = self.differences(*leave_out, **options)
             return not found
 
         wait_for(is_so, seconds, lambda: "\n".join(["equal trees, but:", *found[:12], self.log()[-3000:]]))
