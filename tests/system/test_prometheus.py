@@ -104,7 +104,7 @@ def test_what_happens_is_measured_and_a_held_deletion_raises_its_alert(rig: Rig,
         path.unlink()
     rig.watcher.wait_state("held")
     wait_for(lambda: "LockstepHeld" in prometheus.firing(), 60, log)
-    assert (prometheus.value("lockstep_held_deletions") or 0) >= 30
+    assert (prometheus.value("lockstep_held_deletions") or 0) >= 28  # two may go, if they were read before the rest
     rig.watcher.ask(command="release", mirror="data")
     rig.equal()
     wait_for(lambda: "LockstepHeld" not in prometheus.firing(), 60, log)
