@@ -46,9 +46,20 @@ demo-down: venv $(HERE) ## leaves nothing of the demo behind
 WORKERS ?= 3
 SPREAD := -n $(WORKERS) --dist worksteal
 
-test: lint types test-sanity test-unit test-system test-e2e test-nfs ## everything but the long suites; as root it boots the lab's hosts
+UNIT_NEEDS := rsync bindfs prometheus systemd logrotate
 
-test-quick: lint types test-unit ## what needs no hosts, in minutes
+# What needs no hosts and waits for little runs side by side, and each says what it has to say when it is done.
+SIDE_BY_SIDE := --output-sync=target -j 2
+
+test: venv $(HERE) ## everything but the long suites; as root it boots the lab's hosts
+	@tests/install-needs $(UNIT_NEEDS) shellcheck
+	@$(MAKE) $(SIDE_BY_SIDE) test-unit test-sanity lint types
+	@$(MAKE) test-system
+	@$(MAKE) test-e2e
+	@$(MAKE) test-nfs
+
+test-quick: venv $(HERE) ## what needs no hosts, in minutes
+	@$(MAKE) $(SIDE_BY_SIDE) test-unit lint types
 
 lint: venv $(HERE) ## style of YAML, Ansible and Python
 	$(BIN)/yamllint --strict .
@@ -60,7 +71,7 @@ types: venv ## the watcher's package, strictly typed
 	$(BIN)/mypy --strict roles/watcher/files/lockstep
 
 test-unit: venv $(HERE) ## the package and the plugins, without a host
-	@tests/install-needs rsync bindfs prometheus systemd logrotate
+	@tests/install-needs $(UNIT_NEEDS)
 	$(BIN)/pytest $(SPREAD) tests/unit
 
 WORKLOADS := git logrotate stress-ng unzip vim zip
