@@ -64,3 +64,10 @@ def test_burst_deletion_and_large_file_are_told_of() -> None:
     assert "3.0 s of the machine's CPU, both at once with lockstep 3.8 s, of which 2 cores need 1.9 s" in burst
     assert "come to 0.45 s, and lockstep's 0.90 s are 2.0 times that" in deletion
     assert large.startswith("small files beside a large one, p99: 1.97 of 2 cores were busy while the large file was")
+
+
+def test_of_a_paced_lag_the_pause_between_batches_is_told() -> None:
+    figures = Figures([{**lag("ours", p50_ms=40.0, cpu_per_file_ms=0.07), "cpu_s": 1.0}])
+    (line,) = bounds.lines(figures, 2)
+    assert "a batch took 10.0 ms of CPU in this run" in line
+    assert "a batch goes every 40 ms" in line
