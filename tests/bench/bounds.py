@@ -39,7 +39,6 @@ def _why(row: Row, target: Target, figures: Figures, cores: int) -> Optional[str
 
 
 Value = Callable[..., float]
-_PACE = 0.25  # of one core: the watcher's default
 
 
 def _cpu(value: Value, _cores: int) -> str:
@@ -61,13 +60,13 @@ def _lag(value: Value, cores: int) -> str:
     )
 
 
-def _paced(value: Value, _cores: int) -> str:
-    each = 1000 * value("cpu_s") / value("batches")
+def _paced(value: Value, cores: int) -> str:
+    batches, seconds = value("batches"), value("files") / value("written_per_s")
     return (
-        f"a batch took {each:.1f} ms of CPU in this run, of which one bare rsync that sends one file takes "
-        f"{value('process_cpu_ms'):.1f} ms. Pacing leaves sending a quarter of a core, so that a batch goes every "
-        f"{each / _PACE:.0f} ms, and a change waits for half of that and for its transfer: the slower the core, the "
-        "longer all three."
+        f"one batch went every {1000 * seconds / batches:.0f} ms; pacing spaces them by what they cost, which was "
+        f"{1000 * value('cpu_s') / batches:.1f} ms of CPU each in this run, where one bare rsync that sends one file "
+        f"takes {value('process_cpu_ms'):.1f} ms. {value('machine_cores'):.2f} of {cores} cores were busy, sender, "
+        "daemon and load together."
     )
 
 

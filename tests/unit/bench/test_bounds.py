@@ -67,7 +67,7 @@ def test_burst_deletion_and_large_file_are_told_of() -> None:
 
 
 def test_of_a_paced_lag_the_pause_between_batches_is_told() -> None:
-    figures = Figures([{**lag("ours", p50_ms=40.0, cpu_per_file_ms=0.07), "cpu_s": 1.0}])
+    figures = Figures([{**lag("ours", p50_ms=40.0, cpu_per_file_ms=0.07), "cpu_s": 1.0, "written_per_s": 250.0}])
     (line,) = bounds.lines(figures, 2)
-    assert "a batch took 10.0 ms of CPU in this run" in line
-    assert "a batch goes every 40 ms" in line
+    assert "one batch went every 40 ms" in line
+    assert "10.0 ms of CPU each in this run" in line
