@@ -14,7 +14,7 @@ HERE := $(COLLECTIONS)/ansible_collections/lockstep/realtime
 export ANSIBLE_COLLECTIONS_PATH := $(COLLECTIONS)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help venv demo demo-down bench bench-core test test-quick test-unit test-system test-churn test-workloads test-sanity test-e2e test-nfs test-exports test-topologies test-firewall test-migrate docs-nfs test-faults test-faults-short soak fuzz lint types build clean
+.PHONY: help venv demo demo-down bench bench-core test test-quick test-unit test-system test-churn test-workloads test-sanity test-e2e test-lifecycle test-nfs test-exports test-topologies test-firewall test-migrate docs-nfs test-faults test-faults-short soak fuzz lint types build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,7 @@ demo-down: venv $(HERE) ## leaves nothing of the demo behind
 WORKERS ?= 3
 SPREAD := -n $(WORKERS) --dist worksteal
 
+UNIT_OPTIONS ?=
 UNIT_NEEDS := rsync bindfs prometheus systemd logrotate
 
 # What needs no hosts and waits for little runs side by side, and each says what it has to say when it is done.
@@ -55,11 +56,10 @@ test: venv $(HERE) ## everything but the long suites; as root it boots the lab's
 	@tests/install-needs $(UNIT_NEEDS) shellcheck
 	@$(MAKE) $(SIDE_BY_SIDE) test-unit test-sanity lint types
 	@$(MAKE) test-system
-	@$(MAKE) test-e2e
-	@$(MAKE) test-nfs
+	@$(MAKE) $(SIDE_BY_SIDE) test-e2e test-nfs
 
 test-quick: venv $(HERE) ## what needs no hosts, in minutes
-	@$(MAKE) $(SIDE_BY_SIDE) test-unit lint types
+	@$(MAKE) $(SIDE_BY_SIDE) UNIT_OPTIONS='-m "not slow"' test-unit lint types
 
 lint: venv $(HERE) ## style of YAML, Ansible and Python
 	$(BIN)/yamllint --strict .
@@ -72,7 +72,7 @@ types: venv ## the watcher's package, strictly typed
 
 test-unit: venv $(HERE) ## the package and the plugins, without a host
 	@tests/install-needs $(UNIT_NEEDS)
-	$(BIN)/pytest $(SPREAD) tests/unit
+	$(BIN)/pytest $(SPREAD) $(UNIT_OPTIONS) tests/unit
 
 WORKLOADS := git logrotate stress-ng unzip vim zip
 
@@ -110,7 +110,11 @@ test-sanity: venv ## ansible-test sanity, on what the tarball holds
 test-e2e: venv $(HERE) ## the demo, and as root the playbooks on the lab's hosts
 	@if [ "$$(id -u)" = 0 ]; then tests/install-needs; else \
 	  echo 'make: the lab needs root, and this is user '"$$(id -un)"': only the demo is tested' >&2; tests/install-needs rsync; fi
-	$(BIN)/pytest $(if $(filter-out 0,$(WORKERS)),-n 2 --dist load) tests/e2e
+	$(BIN)/pytest $(if $(filter-out 0,$(WORKERS)),-n 2 --dist load) -m 'not long' tests/e2e
+
+test-lifecycle: venv $(HERE) ## as root, mirrors come, move and go and passwords are rotated under load, on the lab's hosts
+	@tests/install-needs
+	$(BIN)/pytest $(if $(filter-out 0,$(WORKERS)),-n 1 --dist load) -m long tests/e2e
 
 test-nfs: venv $(HERE) ## as root, clients of an NFS server, of versions 3 and 4, on the lab's hosts
 	@if [ "$$(id -u)" = 0 ]; then tests/install-needs && $(BIN)/pytest tests/nfs --ignore tests/nfs/test_role.py; else \

@@ -10,6 +10,8 @@ from fleet import BACKUP, HOSTS, NFS
 from loading import Load
 from playing import Played
 
+pytestmark = pytest.mark.long
+
 ROTATE = "playbooks/rotate_passwords.yml"
 OLD = "lockstep_previous_password"
 

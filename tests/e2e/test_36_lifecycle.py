@@ -12,6 +12,8 @@ from loading import Load
 from polling import wait_for
 from trees import differences
 
+pytestmark = pytest.mark.long
+
 MOVING = {"name": "moving", "source": "/srv/moving", "path": "/srv/backup/moving", "hosts": ["nfs01"]}
 STARTS = "journalctl -o cat -u lockstep | grep -c '^Started '"
 

@@ -20,7 +20,7 @@ from playing import changed_in
 from polling import wait_for
 
 NOBODY = 65534
-WHO = ["root", "nobody", "root without rsync"] if os.geteuid() == 0 else [f"user {os.geteuid()}"]
+WHO = ["nobody", "root without rsync"] if os.geteuid() == 0 else [f"user {os.geteuid()}"]
 # As on a machine where rsync and the library that few others use were never installed, and apt's lists are old.
 WITHOUT_RSYNC = """
 set -eu

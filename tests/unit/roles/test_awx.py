@@ -17,6 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 JOBS = yaml.safe_load((ROOT / "playbooks/files/awx/job_templates.yml").read_text())
 SOME = JOBS[:3]  # as each takes a second

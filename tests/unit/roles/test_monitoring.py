@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 MONITORING = HERE.parents[2] / "playbooks/files/monitoring"
 RULES = MONITORING / "lockstep-rules.yml"

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.lockstep.realtime.plugins.action.python_package import read_package
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def package(tmp_path):
