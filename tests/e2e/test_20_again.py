@@ -66,6 +66,8 @@ def test_what_was_altered_by_hand_is_put_right_and_nothing_else(deployed: Scene)
     machines.run("nfs01", "chmod 0644 /etc/lockstep/secrets/backup01; rm /etc/sysctl.d/99-zz-lockstep.conf")
     machines.run("nfs01", "echo >>/usr/local/bin/lockstep; usermod --comment other lockstep")
     machines.run("backup01", "echo >>/etc/rsyncd.conf; chown rsync /etc/rsyncd.secrets; usermod --shell /bin/sh rsync")
+    machines.run("nfs01", "systemctl disable lockstep")
+    machines.run("backup01", "systemctl stop rsync")
     altered = machines.written("nfs01", "etc", "usr"), machines.written("backup01", "etc")
     announced = deployed.player.play("site.yml", "--check", "--limit", "nfs01,backup01")
     assert altered == (machines.written("nfs01", "etc", "usr"), machines.written("backup01", "etc"))
@@ -80,7 +82,14 @@ def test_what_was_altered_by_hand_is_put_right_and_nothing_else(deployed: Scene)
         ("backup01", "The user of the files exists"),
         ("backup01", "The secrets are in a file of the daemon's own"),
         ("backup01", "The configuration is in place, and has been checked before"),
+        ("backup01", "The daemon runs now and after each boot"),
     }
+    states = {"nfs01": "lockstep.service", "backup01": "rsync.service"}
+    for host, unit in states.items():
+        assert machines.run(host, f"systemctl is-active {unit}; systemctl is-enabled {unit}").split() == [
+            "active",
+            "enabled",
+        ]
     deployed.become_equal()
 
 

@@ -26,8 +26,8 @@ def survey(order: dict[str, Any]) -> dict[str, Any]:
     """What is there. Raises OSError for a configuration that cannot be read.
 
     `user` is a name with the group, comment, home and shell it is to have. `folders` are looked for, as is the file of
-    `unit` (empty: no unit is needed). `modules` are directories that are to belong to `owner`, a user and a group
-    (empty: to anybody); each is "missing", "right", or neither ("other").
+    `unit` (empty: no unit is needed), and whether it `serves`, now and after each boot. `modules` are directories that
+    are to belong to `owner`, a user and a group (empty: to anybody); each is "missing", "right", or neither ("other").
     """
     program = os.path.lexists(order["program"])
     return {
@@ -41,6 +41,7 @@ def survey(order: dict[str, Any]) -> dict[str, Any]:
         "logrotate": os.path.lexists(order["logrotate"]),
         "firewall": os.path.lexists(order["firewall"]),
         "unit": not order["unit"] or any(os.path.exists(f"{top}/systemd/system/{order['unit']}") for top in _UNITS),
+        "serves": bool(order["unit"]) and serves(order["unit"]),
         "folders_missing": [folder for folder in order["folders"] if not os.path.lexists(folder)],
         "modules": {path: _state(path, order["owner"]) for path in order["modules"]},
     }
@@ -64,6 +65,19 @@ def version_text(program: str) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return (done.stdout or done.stderr).decode("utf-8", "backslashreplace")
+
+
+def serves(unit: str) -> bool:
+    """Whether systemd runs this unit now and after each boot; systemctl(1)."""
+    try:
+        return [_systemctl(question, unit) for question in ("is-active", "is-enabled")] == ["active", "enabled"]
+    except FileNotFoundError:
+        return False
+
+
+def _systemctl(question: str, unit: str) -> str:
+    done = subprocess.run(["systemctl", question, unit], check=False, stdin=subprocess.DEVNULL, capture_output=True)
+    return done.stdout.decode("ascii", "replace").strip()
 
 
 def _has_group(name: str) -> bool:

@@ -60,9 +60,31 @@ def test_a_fresh_host_has_nothing(look, tmp_path):
         "logrotate": False,
         "firewall": False,
         "unit": False,
+        "serves": False,
         "folders_missing": [str(tmp_path / "etc")],
         "modules": {},
     }
+
+
+@pytest.mark.parametrize(
+    ("active", "enabled", "serves"),
+    [
+        ("active", "enabled", True),
+        ("inactive", "enabled", False),
+        ("activating", "enabled", False),
+        ("active", "disabled", False),
+        ("active", "enabled-runtime", False),
+        ("active", "static", False),
+    ],
+)
+def test_a_unit_serves_that_runs_now_and_after_each_boot(look, tmp_path, monkeypatch, active, enabled, serves):
+    systemctl = tmp_path / "systemctl"
+    said = f"case $1 in *active) echo {active};; *) echo {enabled};; esac"
+    systemctl.write_text(f"#!/bin/sh\n[ $2 = rsync.service ] || exit 9\n{said}\n")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert look(unit="rsync.service")["serves"] is serves
+    assert look(unit="")["serves"] is False
 
 
 @pytest.mark.parametrize(
