@@ -107,8 +107,13 @@ class Audit:
 
     def unmended(self, confirmed: Confirmed) -> int:
         """How many of these differences are to be mended: what a mirror that never deletes has too much is none."""
+        return sum(self.remaining(confirmed).values())
+
+    def remaining(self, confirmed: Confirmed) -> dict[str, int]:
+        """The same by kind."""
         drift = confirmed.drift
-        return drift.missing.count + drift.different.count + (drift.extra.count if self.mirror.deletes else 0)
+        extra = drift.extra.count if self.mirror.deletes else 0
+        return {"missing": drift.missing.count, "different": drift.different.count, "extra": extra}
 
     def _mend(self, way: Way, looking: Looking, suspects: Suspects, confirmed: Confirmed, mended: Mended) -> None:
         mending = Mending(way, self._runner, looking, mended)
@@ -123,7 +128,7 @@ class Audit:
             before, left = left.drift.count, looking.again(suspects)
             if left.drift.count >= before:
                 break  # once more would change nothing
-        mended.left = self.unmended(left)
+        mended.left, mended.remaining = self.unmended(left), self.remaining(left)
         if not mended.left:
             mended.reason = None
         elif mended.reason is None:

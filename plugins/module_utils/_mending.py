@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
 from ansible_collections.lockstep.realtime.plugins.module_utils import _difference
@@ -16,7 +16,8 @@ from ansible_collections.lockstep.realtime.plugins.module_utils._looking import 
 
 @dataclass
 class Mended:
-    """What became of it. C(held): why the deletions were not made; C(left): how many differences are still there."""
+    """What became of it. C(held): why the deletions were not made; C(left): how many differences are still there,
+    C(remaining) of each kind."""
 
     sent: int = 0
     deleted: int = 0
@@ -24,6 +25,7 @@ class Mended:
     held: Optional[str] = None
     left: int = 0
     reason: Optional[str] = None
+    remaining: dict[str, int] = field(default_factory=dict)
 
     def answer(self) -> dict[str, Any]:
         return dict(vars(self))

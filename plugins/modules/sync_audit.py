@@ -14,8 +14,8 @@ author:
 description:
   - Runs on the NFS host. Compares all of a mirror's source with every target through the target's rsync daemon, by
     rsync itself, and tells what is missing on the target, what is different there, and what the target has too much.
-  - Uses nothing of the watcher, neither its code nor its word. It works the same while the watcher runs and while it
-    does not.
+  - Compares without the watcher, with neither its code nor its word. It works the same while the watcher runs and
+    while it does not.
   - What differs is looked at a second time after O(settle) seconds, and only what differs then as well is told. A
     change that was on its way to the target is no drift; such are counted in RV(targets[].passing). What differs and
     was changed at the source since the audit began is told in RV(targets[].changing) alone.
@@ -24,6 +24,8 @@ description:
   - A repair keeps the mirror's guards. It changes nothing while the source is another one than the watcher remembers,
     or the watcher holds the mirror for that. It deletes nothing where C(delete) is false, where the watcher holds
     deletions, where the source is empty, and where more than C(max_delete) would go. It does not see what is excluded.
+  - What was found, or was left by a repair, is told to the watcher of O(config) where it runs. It shows that on its
+    page, in its metrics and in C(lockstep status), until a later audit tells otherwise. Check mode tells nothing.
   - Drift alone is no failure of the task. It fails where a target could not be compared completely, and where a repair
     left something.
 requirements:
@@ -334,6 +336,7 @@ from ansible_collections.lockstep.realtime.plugins.module_utils import (
     _progress,
     _rsync,
     _status,
+    _telling,
 )
 
 
@@ -371,6 +374,8 @@ def audit(params: dict[str, Any], workspace: str, check_mode: bool) -> dict[str,
     course = _audit.Audit(mirror, program, wish, _comparing.Runner(workspace), progress)
     records = course.run()
     answer = _audit_verdict.answer(course, records)
+    for target in answer["targets"]:
+        target["told"] = not check_mode and _telling.tell(mirror.socket, mirror.name, wish.checksum, target)
     if params["repair"]:
         answer["diff"] = _audit_verdict.diff(records)
     return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,46 @@ def test_drift_made_by_hand_is_found_repaired_and_gone(deployed: Scene, drift: P
     again = player.play("playbooks/audit.yml", *ONLY_DATA, *CHECKSUM, *REPAIR)
     assert again.changed == {"nfs01": 0}
     assert "1 of 1 host in step: 0 missing, 0 different, 0 extra" in again.said()
+
+
+def alerts(folder: Path, metrics: str) -> set[str]:
+    """Alerts that the collection's rules raise for what a watcher exposes, by promtool."""
+    lines = [line for line in metrics.splitlines() if line.startswith("lockstep_audit_drift_entries{")]
+    series = [{"series": line.rpartition(" ")[0], "values": f"{float(line.rpartition(' ')[2]):g}x5"} for line in lines]
+    rules = Path(__file__).parents[2] / "playbooks/files/monitoring/lockstep-rules.yml"
+    asked = {"eval_time": "3m", "alertname": "LockstepDrift", "exp_alerts": []}
+    test = {"interval": "1m", "input_series": series, "alert_rule_test": [asked]}
+    (folder / "asked.yml").write_text(yaml.safe_dump({"rule_files": [str(rules)], "tests": [test]}))
+    argv = ["promtool", "test", "rules", str(folder / "asked.yml")]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    return {"LockstepDrift"} if "alertname: LockstepDrift" in done.stdout + done.stderr else set()
+
+
+def test_drift_is_on_the_page_and_an_alert_until_it_is_mended(deployed: Scene, copies: Path, tmp_path: Path) -> None:
+    """The watcher lives all the while, and nothing that flows tells it: only the audit does."""
+    machines, player = deployed.machines, deployed.player
+    before = (copies / "rotten").stat()
+    with open(copies / "rotten", "r+") as file:
+        file.write(LATER[: len(FIRST)])
+    os.utime(copies / "rotten", ns=(before.st_atime_ns, before.st_mtime_ns))
+    (copies / "gone").unlink()
+    (copies / "too much").write_text("nobody sent this\n")
+
+    def seen(path: str) -> str:
+        read = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:8008{path}').read().decode())"
+        return machines.run("nfs01", f'python3 -c "{read}"')
+
+    assert "An audit found drift" not in seen("/")
+    player.play("playbooks/audit.yml", *ONLY_DATA, *CHECKSUM, succeeds=False)
+    assert "An audit found drift: data on 172.16.1.41/data." in seen("/")
+    assert "1 missing, 1 different, 1 extra, by content" in machines.run("nfs01", "lockstep status", check=False)
+    assert alerts(tmp_path, seen("/metrics")) == {"LockstepDrift"}
+    player.play("playbooks/audit.yml", *ONLY_DATA, *CHECKSUM, *REPAIR)
+    assert "An audit found drift" not in seen("/")
+    assert "all equal, by content" in seen("/")
+    assert alerts(tmp_path, seen("/metrics")) == set()
+    assert not deployed.unequal()
 
 
 def test_a_source_that_was_swapped_is_not_repaired_to(deployed: Scene, copies: Path) -> None:

@@ -118,6 +118,8 @@ def test_every_query_of_the_dashboard_and_the_rules_is_understood_and_names_what
     rig.start()
     (rig.source / "f").write_text("x")
     rig.equal()
+    counts = {"missing": 0, "different": 0, "extra": 0}
+    assert rig.watcher.ask(command="audited", mirror="data", target="127.0.0.1/backup", checksum=True, **counts)["ok"]
     with urllib.request.urlopen(f"http://127.0.0.1:{rig.watcher.http}/metrics", timeout=10) as answer:
         exposed = {line.split("{")[0].split(" ")[0] for line in answer.read().decode().splitlines() if line[:1] != "#"}
     dashboard = json.loads((MONITORING / "lockstep-dashboard.json").read_text())

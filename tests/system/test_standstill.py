@@ -11,8 +11,12 @@ from lockstep.plan import BULK
 
 
 def test_a_file_that_becomes_a_fifo_under_the_hands_of_rsync_stops_nothing(rig: Rig) -> None:
-    """rsync's sender opens it, and waits for somebody at its other end."""
-    rig.watcher.mirrors[0]["targets"][0]["rsync_options"] = ["--timeout=2", "--bwlimit=2000"]
+    """rsync's sender opens it, and waits for somebody at its other end.
+
+    The daemon ends what is silent for as long as rsync's timeout, a connection kept ahead as well: a machine with much
+    to do is silent for two seconds.
+    """
+    rig.watcher.mirrors[0]["targets"][0]["rsync_options"] = ["--timeout=5", "--bwlimit=2000"]
     rig.start()
     assert rig.watcher.ask(command="pause", mirror="data")["ok"]
     (rig.source / "first").write_bytes(os.urandom(BULK - 1))

@@ -17,7 +17,7 @@ def target(state: str = "live", **more: Any) -> dict[str, Any]:
         "reconcile": {
             "state": "done", "started": 1.0, "finished": 2.0, "arrived": 4000.0, "took": 12.0, "known": 5, "done": 5,
         },
-        "held": None, "refused": 0, "problems": [], "errors": [],
+        "audit": None, "held": None, "refused": 0, "problems": [], "errors": [],
         "history": {"step": 10.0, "lag": [None] * 350 + [0.0] * 9 + [0.004], "state": [None] * 350 + [0] * 10},
         "lag_histogram": {"bounds": BOUNDS, "counts": [0, 90, 8, 2, 0], "sum": 3.5},
         "reconcile_histogram": {"bounds": [60.0], "counts": [1, 0], "sum": 12.0},

@@ -60,6 +60,15 @@ def test_what_the_status_says_is_what_is_exposed() -> None:
     assert len(states) == len(STATES)
 
 
+def test_an_audit_is_measured_once_there_was_one() -> None:
+    assert not exposed(document())["lockstep_audit_drift_entries"].samples
+    told = {"at": 4000.0, "checksum": False, "missing": 1, "different": 0, "extra": 2, "drift": 3}
+    families = exposed(document(audit=told))
+    for kind, count in (("missing", 1), ("different", 0), ("extra", 2)):
+        assert value(families, "lockstep_audit_drift_entries", kind=kind, mirror="data") == count
+    assert value(families, "lockstep_audit_timestamp_seconds", target="backup01/data") == 4000
+
+
 def test_the_lag_is_a_histogram_whose_buckets_add_up() -> None:
     families = exposed(document())
     lag = "lockstep_lag_seconds"

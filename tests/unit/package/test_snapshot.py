@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lockstep.audits import Audit
 from lockstep.changes import CONTENT, GONE, Change
 from lockstep.progress import Progress
 from lockstep.record import STEPS, Record
@@ -53,7 +54,7 @@ def a_service(*targets: Any, tree: Any = None, **more: Any) -> Any:
     )  # fmt: skip
     return SimpleNamespace(**{
         "mirrors": {"data": mirror}, "started": 1.0, "loaded": 2.0, "config_error": None,
-        "notifier": SimpleNamespace(state=list),
+        "notifier": SimpleNamespace(state=list), "audits": SimpleNamespace(get=lambda mirror, target: None),
         "config": SimpleNamespace(path="/etc/x.yml", sha256="ab", status=SimpleNamespace(max_lag=60.0)), **more,
     })  # fmt: skip
 
@@ -76,6 +77,7 @@ def test_in_step_it_is_healthy_and_complete() -> None:
     assert set(target) == {
         "name", "url", "state", "reason", "since", "next_try", "lag", "pending", "in_flight", "batches", "names",
         "failures", "last_confirmed", "reconcile", "held", "problems", "bytes", "rate", "counts", "refused", "errors",
+        "audit",
     }  # fmt: skip
     assert (target["lag"], target["pending"], target["in_flight"], target["held"]) == (0.0, 3, 4, None)
     assert target["reconcile"] == {
@@ -83,6 +85,17 @@ def test_in_step_it_is_healthy_and_complete() -> None:
         "bytes_done": 500, "rate": 3.3, "byte_rate": 100.0, "remaining": 7.0, "elapsed": 60.0, "entries": 100,
         "arrived": None, "took": None,
     }  # fmt: skip
+
+
+def test_a_drift_that_an_audit_found_is_not_healthy_and_says_how_it_is_mended() -> None:
+    found = through_json(a_service(a_target(), audits=SimpleNamespace(get=lambda *place: Audit(9.0, False, 0, 2, 1))))
+    assert found["mirrors"][0]["targets"][0]["audit"] == {
+        "at": 9.0, "checksum": False, "missing": 0, "different": 2, "extra": 1, "drift": 3,
+    }  # fmt: skip
+    assert (found["state"], found["healthy"]) == ("live", False)
+    (said,) = found["unhealthy"]
+    for words in ("mirror data on h/m has drifted", "0 missing, 2 different, 1 extra", "lockstep_audit_repair=true"):
+        assert words in said
 
 
 def test_what_is_not_known_of_a_reconcile_is_null() -> None:

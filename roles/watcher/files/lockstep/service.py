@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Callable, Optional, Protocol
 
+from lockstep import audits, logs
 from lockstep import config as configuration
-from lockstep import logs
 from lockstep.config import Config, ConfigError
 from lockstep.logs_elsewhere import LogFileError
 from lockstep.mirror import MirrorSync
@@ -64,6 +64,7 @@ class Service:
         self._control: Optional[ControlServer] = None
         self._http: Optional[StatusHttp] = None
         self.notifier = Notifier(config.notify, config.state_dir)
+        self.audits = audits.Audits(os.path.join(config.state_dir, audits.FILE))
         self._status_file = StatusFile(config.status.file, config.status.interval)
 
     async def run(self) -> int:
@@ -252,8 +253,9 @@ class Service:
         order = request.get("command")
         if order == "status":
             return {"ok": True, "status": document(self)}
-        if order not in ("resync", "pause", "resume", "release"):
-            return {"ok": False, "error": f"unknown command {order!r}: status, resync, pause, resume or release"}
+        if order not in ("resync", "pause", "resume", "release", "audited"):
+            said = f"unknown command {order!r}: status, resync, pause, resume, release or audited"
+            return {"ok": False, "error": said}
         name = request.get("mirror")
         mirror = self.mirrors.get(name) if isinstance(name, str) else None
         if mirror is None:
@@ -263,11 +265,29 @@ class Service:
                 message, changed = mirror.resync(_path(request.get("path")))
             elif order == "release":
                 message, changed = mirror.release()
+            elif order == "audited":
+                message, changed = self._audited(mirror, request)
             else:
                 message, changed = mirror.pause(order == "pause")
             return {"ok": True, "message": message, "changed": changed}
         except (OSError, ValueError) as err:
             return {"ok": False, "error": f"mirror {name}: {getattr(err, 'strerror', None) or err}"}
+
+    def _audited(self, mirror: MirrorSync, told: dict[str, Any]) -> tuple[str, bool]:
+        """An audit of a target tells what it found.  Raises ValueError, OSError."""
+        known = [target.config.name for target in mirror.targets]
+        name = told.get("target")
+        if not isinstance(name, str) or name not in known:
+            raise ValueError(f"no target {name!r}; there are: {', '.join(known)}")
+        found = audits.parse(told, time.time())
+        before = self.audits.get(mirror.config.name, name)
+        places = {(of, target.config.name) for of, one in self.mirrors.items() for target in one.targets}
+        self.audits.note((mirror.config.name, name), found, places)
+        if found.drift or (before is not None and before.drift):
+            words = f"{found.missing} missing, {found.different} different, {found.extra} extra"
+            level = logging.WARNING if found.drift else logging.INFO
+            log.log(level, "mirror %s target %s: an audit found %s", mirror.config.name, name, words)
+        return "noted", before is None or before.drift != found.drift
 
 
 def _path(given: object) -> Optional[bytes]:

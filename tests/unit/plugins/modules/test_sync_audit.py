@@ -141,6 +141,7 @@ def test_what_differs_is_told_mended_and_gone(audit, daemon, source):
         "left": 0,
         "held": None,
         "reason": None,
+        "remaining": {"missing": 0, "different": 0, "extra": 0},
     }
     assert target["in_step"] is answer.data["in_step"] is True
     assert "extra      deep/too/many" in answer.data["diff"][0]["before"]
@@ -304,12 +305,17 @@ class Watcher(socketserver.ThreadingUnixStreamServer):
 
     daemon_threads = True
 
-    def __init__(self, path: str, target: dict[str, object]) -> None:
+    def __init__(self, path: str, target: dict[str, object], state: str = "held") -> None:
+        self.told: list[dict[str, object]] = []
+
         class Handler(socketserver.StreamRequestHandler):
-            def handle(self) -> None:
-                for _line in self.rfile:
-                    status = {"mirrors": [{"name": "data", "state": "held", "targets": [target]}]}
-                    self.wfile.write(json.dumps({"ok": True, "status": status}).encode() + b"\n")
+            def handle(handler) -> None:
+                for line in handler.rfile:
+                    request = json.loads(line)
+                    if request["command"] == "audited":
+                        self.told.append(request)
+                    status = {"mirrors": [{"name": "data", "state": state, "targets": [target]}]}
+                    handler.wfile.write(json.dumps({"ok": True, "status": status}).encode() + b"\n")
 
         super().__init__(path, Handler)
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}).start()
@@ -325,7 +331,7 @@ def configured(module, daemon, source, tmp_path):
     state = tmp_path / "state"
     state.mkdir()
 
-    def run(identity=None, nested=(), **options):
+    def run(identity=None, nested=(), check_mode=False, **options):
         if identity is not None:
             memory = {"identity": identity, "nested": list(nested), "confirmed": {}}
             (state / "data.json").write_text(json.dumps(memory))
@@ -337,7 +343,7 @@ def configured(module, daemon, source, tmp_path):
         }
         (tmp_path / "lockstep.yml").write_text(yaml.safe_dump(config))
         options = {"settle": 0.05, "repair": True, **options}
-        return module("sync_audit", mirror="data", config=str(tmp_path / "lockstep.yml"), **options)
+        return module("sync_audit", check_mode, mirror="data", config=str(tmp_path / "lockstep.yml"), **options)
 
     return run
 
@@ -374,6 +380,41 @@ def test_the_source_that_is_remembered_is_mended_from(configured, daemon, source
     answer = configured({"fstype": None, "inode": source.stat().st_ino, "marker": None})
     assert not answer.failed, answer.output
     assert answer.data["in_step"] is True
+
+
+@pytest.fixture
+def watcher(daemon, tmp_path):
+    """One that is in step, by its own word."""
+    started = Watcher(str(tmp_path / "s.sock"), {"name": "t", "url": daemon.url, "state": "live", "held": None}, "live")
+    yield started
+    started.stop()
+
+
+def test_the_watcher_is_told_what_was_found_and_what_is_left(configured, daemon, watcher):
+    drift(daemon)
+    assert only(configured(repair=False, checksum=True))["told"] is True
+    assert only(configured(checksum=True))["told"] is True
+    found = {"command": "audited", "mirror": "data", "target": "127.0.0.1/data", "checksum": True}
+    assert watcher.told == [
+        {**found, "missing": 1, "different": 2, "extra": 3},
+        {**found, "missing": 0, "different": 0, "extra": 0},
+    ]
+
+
+def test_the_watcher_is_told_what_a_repair_may_not_mend(configured, daemon, watcher):
+    drift(daemon)
+    assert configured(max_delete={"percent": 0, "at_least": 1}).failed
+    assert [[one[kind] for kind in ("missing", "different", "extra")] for one in watcher.told] == [[0, 0, 3]]
+
+
+def test_check_mode_and_an_audit_that_failed_tell_the_watcher_nothing(configured, daemon, watcher):
+    drift(daemon)
+    assert only(configured(check_mode=True))["told"] is False
+    daemon.password_file.write_text("wrong\n")
+    answer = configured(repair=False)
+    assert answer.failed
+    assert only(answer)["told"] is False
+    assert not watcher.told
 
 
 def test_nothing_is_mended_while_the_watcher_holds_the_mirror(configured, daemon, tmp_path):

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any, TextIO
 
-from lockstep.status import control, nagios, terminal
+from lockstep.status import control, facts, nagios, terminal
 from lockstep.status.words import plain
 
 OK, FAILED = 0, 1
@@ -31,7 +31,8 @@ def fetch(path: str) -> dict[str, Any]:
 def in_step(status: dict[str, Any]) -> bool:
     mirrors = status.get("mirrors") or []
     targets = [target for mirror in mirrors for target in mirror.get("targets") or []]
-    return all(part.get("state") == "live" for part in (status, *mirrors, *targets))
+    live = all(part.get("state") == "live" for part in (status, *mirrors, *targets))
+    return live and not any(map(facts.drift, targets))
 
 
 def colourful(stream: TextIO) -> bool:

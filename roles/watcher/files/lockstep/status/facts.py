@@ -33,6 +33,10 @@ def headline(status: Document) -> str:
     config = (status.get("config") or {}).get("error")
     if not found:
         return "There is no mirror."
+    if not bad and (drifted := [pair for pair in found if drift(pair[1])]):
+        mirror, target = drifted[0]
+        more = f", and on {plural(len(drifted) - 1, 'more target')}" if len(drifted) > 1 else ""
+        return f"An audit found drift: {plain(mirror.get('name'))} on {plain(target.get('name'))}{more}."
     if not bad:
         return "All is in step, but the configuration on disk has a mistake." if config else "All is in step."
     mirror, target = max(bad, key=lambda pair: _badness(pair[1]))
@@ -140,6 +144,21 @@ def progress(found: Document) -> Iterator[str]:
         yield f"for {duration(found['elapsed'])}"
     if found.get("remaining") is not None:
         yield f"about {duration(found['remaining'])} left"
+
+
+def drift(target: Document) -> int:
+    """How many entries differed in the last audit and are not known to be mended."""
+    return int((target.get("audit") or {}).get("drift") or 0)
+
+
+def audit(status: Document, target: Document) -> str:
+    """When the last one was, and what it found."""
+    found = target.get("audit")
+    if not found:
+        return "none yet"
+    how = "by content" if found.get("checksum") else "by size and time"
+    counts = [f"{found[kind]:,} {kind}" for kind in ("missing", "different", "extra") if found.get(kind)]
+    return f"{', '.join(counts) or 'all equal'}, {how}, {age(status, found.get('at'))}"
 
 
 def held(target: Document) -> str:

@@ -17,6 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from lockstep.audits import COUNTS
 from lockstep.status.condition import STATES
 from lockstep.status.words import plain
 from lockstep.transfer import kinds
@@ -54,6 +55,7 @@ class _Snapshot(Collector):
         yield from _states(targets)
         yield from _flow(targets)
         yield from _reconciles(targets)
+        yield from _audits(targets)
 
 
 def _gauge(name: str, about: str, labels: Labels, values: Values) -> Metric:
@@ -189,3 +191,11 @@ def _reconciles(targets: Sequence[tuple[Labels, Document]]) -> Iterable[Metric]:
         ("reconcile_differences_done", "Those of them that are on the target", "done"),
     ):
         yield _gauge(name, about, TARGET, [(of, target["reconcile"][key]) for of, target in targets])
+
+
+def _audits(targets: Sequence[tuple[Labels, Document]]) -> Iterable[Metric]:
+    told = [(of, target["audit"]) for of, target in targets if target["audit"] is not None]
+    drift = [((*of, kind), float(audit[kind])) for of, audit in told for kind in COUNTS]
+    yield _gauge("audit_drift_entries", "Entries that the last audit left different", (*TARGET, "kind"), drift)
+    ended = [(of, audit["at"]) for of, audit in told]
+    yield _gauge("audit_timestamp_seconds", "When the last audit ended", TARGET, ended)

@@ -69,6 +69,13 @@ def _banner(status: Document, looks: str) -> str:
         for place, target in enumerate(mirror.get("targets") or ())
         if target.get("state") != "live"
     ]
+    lines += [
+        f'<li><a href="#{_anchor(number, place)}">{_h(mirror.get("name"))} on {_h(target.get("name"))}</a>: '
+        f"an audit found {escape(facts.audit(status, target))}</li>"
+        for number, mirror in enumerate(status.get("mirrors") or ())
+        for place, target in enumerate(mirror.get("targets") or ())
+        if facts.drift(target)
+    ]
     if len(lines) == 1 and len(facts.pairs(status)) == 1:
         lines = []  # the headline has said so
     error = (status.get("config") or {}).get("error")
@@ -134,6 +141,13 @@ def _target(anchor: str, target: Document, mirror: Document, status: Document) -
     if target.get("reason") and not (mirror.get("held") or target.get("held")):
         yield f'<p class="reason">{_h(target["reason"])}</p>'
     yield _held(target)
+    if facts.drift(target):
+        yield (
+            f'<div class="held"><p><strong>An audit found drift.</strong> {escape(facts.audit(status, target))}. '
+            "To mend it, and to have it gone from here, on the controller:</p>"
+            '<code class="command">ansible-playbook lockstep.realtime.audit -e lockstep_audit_repair=true'
+            f"{' -e lockstep_audit_checksum=true' if (target.get('audit') or {}).get('checksum') else ''}</code></div>"
+        )
     waiting = facts.outstanding(target)
     more = f", {plural(waiting, 'change')} waiting" if waiting else ""
     # nobody sees what changes at a source that is not watched
@@ -172,6 +186,7 @@ def _target_facts(target: Document, status: Document) -> Iterator[facts.Fact]:
     yield "confirmed last", facts.age(status, target.get("last_confirmed"))
     yield "rate", facts.rate(target)
     yield "reconcile", facts.reconcile(status, target)
+    yield "audit", facts.audit(status, target)
     yield (
         "in all",
         f"{plural(target.get('names') or 0, 'change')} in {plural(target.get('batches') or 0, 'batch', 'batches')}",

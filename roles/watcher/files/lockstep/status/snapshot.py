@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -15,6 +16,7 @@ from lockstep.source import limits
 from lockstep.status.condition import worst
 
 if TYPE_CHECKING:
+    from lockstep.audits import Audit, Audits
     from lockstep.mirror import MirrorSync
     from lockstep.service import Service
     from lockstep.target import TargetSync
@@ -25,7 +27,7 @@ HELD_SHOWN = 20
 
 def document(service: Service) -> dict[str, Any]:
     """Times are epoch seconds, lags seconds, paths relative to the source (undecodable bytes as surrogates)."""
-    mirrors = [_mirror(mirror) for mirror in service.mirrors.values()]
+    mirrors = [_mirror(mirror, service.audits) for mirror in service.mirrors.values()]
     unhealthy = [text for mirror in mirrors for text in _unhealthy(mirror, service.config.status.max_lag)]
     if service.config_error:
         unhealthy.append(f"the configuration on disk has a mistake, the one before it runs: {service.config_error}")
@@ -89,11 +91,17 @@ def _unhealthy(mirror: dict[str, Any], max_lag: float) -> list[str]:
             reasons.append(f"{name} is {target['lag']:.0f} s behind, the limit is {max_lag:.0f} s")
         elif target["state"] == "behind":
             reasons.append(f"{name} is behind: {target['reason']}")
+        audit = target["audit"]
+        if audit is not None and audit["drift"]:
+            reasons.append(
+                f"{name} has drifted: an audit found {audit['missing']} missing, {audit['different']} different, "
+                f"{audit['extra']} extra; mend that with the playbook audit and lockstep_audit_repair=true"
+            )
     return reasons
 
 
-def _mirror(mirror: MirrorSync) -> dict[str, Any]:
-    targets = [_target(mirror, target) for target in mirror.targets]
+def _mirror(mirror: MirrorSync, audits: Audits) -> dict[str, Any]:
+    targets = [_target(mirror, target, audits.get(mirror.config.name, target.config.name)) for target in mirror.targets]
     state = worst([target["state"] for target in targets])
     named = next((target for target in targets if target["state"] == state), None)
     problems = list(mirror.tree.problems.items()) if mirror.tree is not None else []
@@ -143,7 +151,7 @@ def _progress(of: Progress) -> dict[str, Any]:
     }
 
 
-def _target(mirror: MirrorSync, target: TargetSync) -> dict[str, Any]:
+def _target(mirror: MirrorSync, target: TargetSync, audit: Optional[Audit]) -> dict[str, Any]:
     now, clock = time.monotonic(), time.time()
 
     def epoch(at: Optional[float]) -> Optional[float]:
@@ -181,6 +189,7 @@ def _target(mirror: MirrorSync, target: TargetSync) -> dict[str, Any]:
             "took": None if record.reconcile_took is None else round(record.reconcile_took, 3),
             **_progress(reconcile.progress(now)),
         },
+        "audit": None if audit is None else {**asdict(audit), "drift": audit.drift},
         "held": {
             "deletions": standing.held_count,
             "of": standing.held_of,

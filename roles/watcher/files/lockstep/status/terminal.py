@@ -92,6 +92,8 @@ def _target_notes(about: str, target: Document, status: Document) -> Iterator[st
     found = target.get("reconcile") or {}
     if facts.under_way(found) or found.get("state") == "failed":
         yield f"{about}: reconcile: {facts.reconcile(status, target)}"
+    if facts.drift(target):
+        yield f"{about}: an audit found {facts.audit(status, target)}"
     held = target.get("held") or {}
     for path in held.get("paths") or ():
         yield f"{about}: would be deleted: {plain(path) or '.'}"
