@@ -101,6 +101,36 @@ def test_a_source_that_is_another_one_comes_with_its_reason_and_the_command() ->
     assert "lockstep release data" in text
 
 
+HOOKS = [
+    {"to": "command /x", "error": "it left with 1", "waiting": 7, "dropped": 0},
+    {"to": "POST to cdn", "error": None, "waiting": 0, "dropped": 2},
+    {"to": "socket", "error": None, "waiting": 3, "dropped": 0},
+]
+
+
+def test_a_hook_that_cannot_be_told_is_named_with_its_reason() -> None:
+    troubled = document()
+    troubled["mirrors"][0]["hooks"] = HOOKS
+    text = shown(troubled)
+    assert "data: the hook command /x could not be told, 7 paths waiting: it left with 1" in text
+    assert "data: the hook POST to cdn was never told of 2 paths, as too many waited" in text
+    assert "socket" not in text
+
+
+def test_a_drift_that_an_audit_found_is_the_headline_and_comes_with_the_command() -> None:
+    told = {"at": 4000.0, "checksum": True, "missing": 1200, "different": 0, "extra": 2, "drift": 1202}
+    text = shown(document(audit=told, healthy=False))
+    for words in (
+        "An audit found drift: data on backup01/data.", "1,200 missing, 2 extra, by content, 11 min ago",
+        "ansible-playbook lockstep.realtime.audit -e lockstep_audit_repair=true -e lockstep_audit_checksum=true",
+    ):  # fmt: skip
+        assert words in text, words
+    text = shown(document(audit={**told, "missing": 0, "extra": 0, "drift": 0, "checksum": False}))
+    assert "All is in step." in text
+    assert "all equal, by size and time, 11 min ago" in text
+    assert "lockstep_audit_repair" not in text
+
+
 def test_of_many_targets_those_that_are_not_in_step_are_named_first() -> None:
     status = document("down", target(), target("down", name="b2/x"), target("paused", name="b3/x"))
     text = shown(status)
@@ -112,6 +142,7 @@ def test_no_name_reaches_a_browser_as_it_is() -> None:
     evil = document(problems=[{"path": EVIL, "reason": EVIL}], refused=1, name=EVIL, state=EVIL, reason=EVIL,
                     errors=[{"reason": EVIL, "first": 1.0, "last": 1.0, "times": 1}],
                     held={"deletions": 1, "of": 2, "command": EVIL, "paths": [EVIL], "more": 0})  # fmt: skip
+    evil["mirrors"][0]["hooks"] = [{"to": EVIL, "error": EVIL, "waiting": 1, "dropped": 1}]
     evil["mirrors"][0].update(name=EVIL, source=EVIL, watch_problems=[{"path": EVIL, "reason": EVIL}], state=EVIL)
     evil["config"].update(path=EVIL, error=EVIL)
     evil.update(host=EVIL, notify=[{"to": EVIL, "error": EVIL}])

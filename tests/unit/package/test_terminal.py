@@ -45,6 +45,17 @@ def test_what_is_wrong_is_told_below_with_its_mend() -> None:
     assert not [line for line in lines if "f10" in line]
 
 
+def test_what_an_audit_found_and_what_a_hook_was_not_told_is_told_below() -> None:
+    told = {"at": 4000.0, "checksum": False, "missing": 0, "different": 3, "extra": 0, "drift": 3}
+    troubled = document(audit=told)
+    hook = {"to": "command /x", "error": "it left with 1", "waiting": 0, "dropped": 0}
+    troubled["mirrors"][0]["hooks"] = [hook]
+    lines = terminal.table(troubled).splitlines()
+    assert lines[0].startswith("An audit found drift: data on backup01/data.")
+    assert "data on backup01/data: an audit found 3 different, by size and time, 11 min ago" in lines
+    assert "data: the hook command /x could not be told: it left with 1" in lines
+
+
 def test_colour_is_only_where_it_is_wanted_and_moves_no_column() -> None:
     plain, coloured = (terminal.table(document("down"), colour) for colour in (False, True))
     assert "\x1b" not in plain
@@ -55,6 +66,7 @@ def test_colour_is_only_where_it_is_wanted_and_moves_no_column() -> None:
 
 def test_no_name_reaches_a_terminal_as_it_is() -> None:
     evil = document(problems=[{"path": EVIL, "reason": EVIL}], refused=1, name=EVIL, state=EVIL, reason=EVIL)
+    evil["mirrors"][0]["hooks"] = [{"to": EVIL, "error": EVIL, "waiting": 1, "dropped": 1}]
     evil["mirrors"][0].update(name=EVIL, source=EVIL, watch_problems=[{"path": EVIL, "reason": EVIL}], state=EVIL)
     evil["config"].update(path=EVIL, error=EVIL)
     found = terminal.table(evil)

@@ -161,6 +161,18 @@ def audit(status: Document, target: Document) -> str:
     return f"{', '.join(counts) or 'all equal'}, {how}, {age(status, found.get('at'))}"
 
 
+def hooks(status: Document) -> Iterator[str]:
+    """What hooks cannot be told, a sentence each."""
+    for mirror in status.get("mirrors") or ():
+        for hook in mirror.get("hooks") or ():
+            who = f"{plain(mirror.get('name'))}: the hook {plain(hook.get('to'))}"
+            if hook.get("error"):
+                waiting = f", {plural(hook['waiting'], 'path')} waiting" if hook.get("waiting") else ""
+                yield f"{who} could not be told{waiting}: {plain(hook['error'])}"
+            if hook.get("dropped"):
+                yield f"{who} was never told of {plural(hook['dropped'], 'path')}, as too many waited"
+
+
 def held(target: Document) -> str:
     found = target.get("held") or {}
     count, of = found.get("deletions") or 0, found.get("of") or 0

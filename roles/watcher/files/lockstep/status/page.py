@@ -84,6 +84,7 @@ def _banner(status: Document, looks: str) -> str:
     for one in status.get("notify") or ():
         if one.get("error"):
             lines.append(f"<li>Nobody is notified by {_h(one.get('to'))}: {_h(one['error'])}</li>")
+    lines += [f"<li>{escape(one)}</li>" for one in facts.hooks(status)]
     items = f"<ul>{''.join(lines)}</ul>" if lines else ""
     return f'<div class="banner {looks}" role="status"><strong>{escape(facts.headline(status))}</strong>{items}</div>'
 

@@ -75,6 +75,7 @@ def _notes(status: Document) -> Iterator[str]:
     for one in status.get("notify") or ():
         if one.get("error"):
             yield f"nobody is notified by {plain(one.get('to'))}: {plain(one['error'])}"
+    yield from facts.hooks(status)
     for mirror in status.get("mirrors") or ():
         name = plain(mirror.get("name"))
         if mirror.get("overflows"):
