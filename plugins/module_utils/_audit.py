@@ -72,7 +72,7 @@ class Audit:
 
     def _look_and_mend(self, record: TargetAudit) -> None:
         mirror, wish = self.mirror, self.wish
-        way = Way(self._program, mirror.source, record.endpoint, mirror.rules, wish.checksum)
+        way = Way(self._program, mirror.source, record.endpoint, mirror.rules, wish.checksum, mirror.hidden)
         looking = Looking(way, self._runner, wish.limit, self._tell)
         self._progress.phase("comparing", target=record.endpoint.name)
         suspects = looking.everything()

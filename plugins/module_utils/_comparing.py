@@ -11,10 +11,11 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Callable
+from typing import Callable, Optional
 
 from ansible_collections.lockstep.realtime.plugins.module_utils import _difference, _rsync
 from ansible_collections.lockstep.realtime.plugins.module_utils._endpoint import Endpoint
+from ansible_collections.lockstep.realtime.plugins.module_utils._left_out import Sieve
 
 # Seconds without a byte after which a run is given up: while large files are read on both sides nothing is said.
 SILENCE = 3600
@@ -30,7 +31,7 @@ COMPLETE = (0, PARTIAL, VANISHED)
 class Way:
     """From which source to which target, by which program, and what is left out.
 
-    C(rules): rsync's, as in C(- PATTERN).
+    C(rules): rsync's, as in C(- PATTERN). C(hidden): what they cannot say, which is sifted out of what rsync tells.
     C(checksum): content is compared by reading it, else by size and time in nanoseconds.
     """
 
@@ -39,6 +40,7 @@ class Way:
     endpoint: Endpoint
     rules: tuple[str, ...] = ()
     checksum: bool = False
+    hidden: Optional[Sieve] = None
 
     @property
     def destination(self) -> str:

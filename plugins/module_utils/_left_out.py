@@ -1,16 +1,19 @@
 # Copyright (c) 2026, The lockstep.realtime authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a mirror of the watcher's configuration leaves out, as rsync's filter rules: its lists and their files."""
+"""What a mirror of the watcher's configuration leaves out: its lists and their files as rsync's filter rules, and its
+regular expressions, which rsync does not know, as a sieve for what rsync tells."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Iterator
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
-_EXPRESSIONS = ("exclude_regex", "exclude_regex_nocase", "include_regex", "include_regex_nocase")
+# whether what is at a path relative to the source is left out; the second is whether it is a directory
+Sieve = Callable[[bytes, bool], bool]
+
 # what the watcher keeps on the target for itself, below the target's own path
 _FOLDERS = ("backup_dir", "temp_dir")
 _WILDCARDS = re.compile(r"[*?\[]")
@@ -19,17 +22,11 @@ _RULE = re.compile(r"([+-]|include|exclude)[ _](.+)", re.DOTALL)
 
 
 class LeftOutError(Exception):
-    """What is left out cannot be told to rsync; the text says why."""
+    """What is left out cannot be known; the text says why."""
 
 
 def rules(entry: dict[str, Any]) -> tuple[str, ...]:
     """In their order, each as in C(- PATTERN). Raises LeftOutError."""
-    for key in _EXPRESSIONS:
-        if entry.get(key):
-            raise LeftOutError(
-                f"{key}: rsync knows no regular expressions, so that nothing can be told of this mirror; where "
-                "patterns can say the same, write them into exclude"
-            )
     found = [f"- /{folder.split('/')[0]}" for folder in map(entry.get, _FOLDERS) if folder]
     if entry.get("one_file_system"):
         found += [f"- {_escaped(path)}" for path in mounted_below(str(entry["source"]), _MOUNTS)]
@@ -38,6 +35,33 @@ def rules(entry: dict[str, Any]) -> tuple[str, ...]:
         for path in entry.get(f"{key}_from") or ():
             found += [_rule(line, sign, True) for line in _lines(str(path))]
     return tuple(found)
+
+
+def sieve(entry: dict[str, Any]) -> Optional[Sieve]:
+    """What regular expressions leave out, with all that is in it; None where there are none. Raises LeftOutError."""
+    exclude, include = _expressions(entry, "exclude_regex"), _expressions(entry, "include_regex")
+    if not exclude and not include:
+        return None
+
+    def hidden(path: bytes, is_directory: bool) -> bool:
+        parts = path.split(b"/")
+        ways = (b"/".join(parts[: count + 1]) for count in range(len(parts)))
+        if path and any(expression.search(way) for way in ways for expression in exclude):
+            return True
+        return bool(include) and not is_directory and not any(expression.search(path) for expression in include)
+
+    return hidden
+
+
+def _expressions(entry: dict[str, Any], key: str) -> list[re.Pattern[bytes]]:
+    found = []
+    for name, flags in ((key, 0), (f"{key}_nocase", re.IGNORECASE)):
+        for text in entry.get(name) or ():
+            try:
+                found.append(re.compile(str(text).encode("utf-8", "surrogateescape"), flags))
+            except re.error as error:
+                raise LeftOutError(f"{name}: {text!r} is no regular expression: {error}") from error
+    return found
 
 
 def _rule(text: str, sign: Optional[str], from_file: bool = False) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Callable, Optional
 
@@ -29,6 +30,12 @@ COMPLAINTS = 20
 NICE = 10  # what changes comes first
 # on the target: not there, or something above it that is no directory (errno(3): ENOENT, ENOTDIR, ELOOP)
 _ABSENT = re.compile(rb"link_stat .* failed: .*\((2|20|40)\)$")
+
+
+def _above(path: bytes) -> Iterator[bytes]:
+    """The directories in which it lies."""
+    while path := os.path.dirname(path):
+        yield path
 
 
 @dataclass
@@ -117,6 +124,10 @@ class Looking:
             kept = _difference.kept(line)
             if kept is not None:
                 suspects.kept.add(kept)
+            return
+        if self.way.hidden is not None and self.way.hidden(entry.path, entry.is_directory):
+            if entry.kind == EXTRA:
+                suspects.kept.update(_above(entry.path))
             return
         extent = self.extent
         if entry.kind == EXTRA:

@@ -49,8 +49,9 @@ class MaxDelete:
 class Mirror:
     """One source and its targets. C(deletes) is false for a mirror that never deletes on its targets.
 
-    C(rules) has rsync's filter rules; of C(max_delete) only percent and at_least. C(state_dir) and C(socket) are the
-    watcher's, None for a mirror that was given; C(obscure) says why what it leaves out cannot be told to rsync.
+    C(rules) has rsync's filter rules, C(hidden) what is left out that they cannot say; of C(max_delete) only percent
+    and at_least. C(state_dir) and C(socket) are the watcher's, None for a mirror that was given; C(obscure) says why
+    what it leaves out cannot be known.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Mirror:
     socket: Optional[str] = None
     obscure: Optional[str] = None
     watched: bool = True
+    hidden: Optional[_left_out.Sieve] = None
 
 
 def nearest(name: str, known: list[str]) -> str:
@@ -93,9 +95,9 @@ def configured(path: str, name: str) -> Mirror:
         raise MirrorError(f"mirror {name}: {path} has a target without a url; lockstep check {path} tells more")
     status = document.get("status") or {}
     rules: tuple[str, ...] = ()
-    obscure = None
+    obscure = hidden = None
     try:
-        rules = _left_out.rules(entry)
+        rules, hidden = _left_out.rules(entry), _left_out.sieve(entry)
     except _left_out.LeftOutError as error:
         obscure = f"mirror {name}: {error}"
     return _checked(
@@ -111,6 +113,7 @@ def configured(path: str, name: str) -> Mirror:
             status.get("socket") or SOCKET,
             obscure,
             entry.get("watch", True) is not False,
+            hidden,
         )
     )
 

@@ -45,9 +45,45 @@ def test_the_rules_are_those_of_the_watcher(tmp_path, given):
     assert [f"--filter={rule}".encode() for rule in _left_out.rules(given)] == ours.rsync_args()
 
 
-def test_what_rsync_cannot_be_told_is_said_to_an_audit_and_keeps_nobody_else(tmp_path):
-    found = _mirror.configured(str(written(tmp_path, exclude_regex=["x"], watch=False)), "data")
-    assert found.obscure.startswith("mirror data: exclude_regex: rsync knows no regular expressions")
+PATHS = [
+    b"a",
+    b"a.o",
+    b"A.O",
+    b"d/a.o",
+    b"d.o/a",
+    b"cache",
+    b"d/cache",
+    b"d/cache/x",
+    b"cache2/x",
+    b"\xff.jpg",
+    b"p.JPG",
+    b".",
+]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"exclude_regex": [r"\.o$", "(^|/)cache$"]},
+        {"exclude_regex_nocase": [r"\.o$"], "include_regex": ["a", "x"]},
+        {"include_regex_nocase": [r"\.jpg$", "^d/"]},
+        {"include_regex": [r"\.jpg$"], "include_regex_nocase": ["^P"], "exclude_regex": ["^d"]},
+        {"exclude_regex": ["\udcff"]},
+    ],
+)
+def test_regular_expressions_hide_what_they_hide_from_the_watcher(tmp_path, given):
+    ours = rules.of(config.parse(json.dumps({"mirrors": [entry(tmp_path, **given)]}).encode(), "x").mirrors[0])
+    hidden = _left_out.sieve(given)
+    for path in PATHS:
+        for is_directory in (False, True):
+            assert hidden(path, is_directory) == ours.hidden(path, is_directory), (path, is_directory)
+    assert not hidden(b"", True)
+    assert _left_out.sieve({"exclude": ["*.o"]}) is None
+
+
+def test_what_cannot_be_known_is_said_to_an_audit_and_keeps_nobody_else(tmp_path):
+    found = _mirror.configured(str(written(tmp_path, exclude_regex_nocase=["(x"], watch=False)), "data")
+    assert found.obscure.startswith("mirror data: exclude_regex_nocase: '(x' is no regular expression: ")
     assert not found.watched
     found = _mirror.configured(str(written(tmp_path, exclude_from=["/nowhere"])), "data")
     assert found.obscure == "mirror data: /nowhere: No such file or directory"

@@ -331,7 +331,7 @@ def configured(module, daemon, source, tmp_path):
     state = tmp_path / "state"
     state.mkdir()
 
-    def run(identity=None, nested=(), check_mode=False, **options):
+    def run(identity=None, nested=(), check_mode=False, leaves_out=None, **options):
         if identity is not None:
             memory = {"identity": identity, "nested": list(nested), "confirmed": {}}
             (state / "data.json").write_text(json.dumps(memory))
@@ -339,7 +339,9 @@ def configured(module, daemon, source, tmp_path):
         config = {
             "state_dir": str(state),
             "status": {"socket": str(tmp_path / "s.sock")},
-            "mirrors": [{"name": "data", "source": str(source), "targets": [entry], "exclude": ["*.swp"]}],
+            "mirrors": [
+                {"name": "data", "source": str(source), "targets": [entry], **(leaves_out or {"exclude": ["*.swp"]})}
+            ],
         }
         (tmp_path / "lockstep.yml").write_text(yaml.safe_dump(config))
         options = {"settle": 0.05, "repair": True, **options}
@@ -366,6 +368,29 @@ def test_nothing_is_mended_from_a_source_that_is_another_one(configured, daemon,
     assert "lockstep release data" in answer.msg
     assert tree(daemon.data) == before
     assert only(answer)["missing"]["count"] == 1
+
+
+def test_what_regular_expressions_leave_out_is_neither_told_nor_sent_nor_deleted(configured, daemon, source):
+    leaves_out = {"exclude_regex": [r"\.o$", "(^|/)cache$"], "include_regex_nocase": ["^gone$", r"\.TXT$"]}
+    for name in ("a.o", "cache/inside.txt", "not included", "new.txt"):
+        (source / name).parent.mkdir(exist_ok=True)
+        (source / name).write_text("only the source has it")
+    (daemon.data / "gone").unlink()
+    for name in ("b.o", "old/keep.o", "old/too much.txt", "older/too much.txt", "deep/cache/x.txt", "stays"):
+        (daemon.data / name).parent.mkdir(exist_ok=True)
+        (daemon.data / name).write_text("only the target has it")
+    rot(daemon.data / "well")
+    found = only(configured(leaves_out=leaves_out, repair=False, checksum=True))
+    assert sorted(found["missing"]["paths"]) == ["gone", "new.txt"]
+    # the folder's time, which what was made in it has changed
+    assert set(found["different"]["paths"]) <= {".", "deep"}
+    assert sorted(found["extra"]["paths"]) == ["old/too much.txt", "older", "older/too much.txt"]
+    answer = configured(leaves_out=leaves_out, checksum=True)
+    assert not answer.failed, answer.output
+    assert answer.data["in_step"] is True
+    there = set(tree(daemon.data))
+    assert {"gone", "new.txt", "b.o", "old/keep.o", "deep/cache/x.txt", "stays", "well"} <= there
+    assert not there & {"a.o", "cache", "not included", "old/too much.txt", "older"}
 
 
 def test_nothing_is_mended_while_what_is_mounted_in_the_source_is_not(configured, daemon, source):
