@@ -106,6 +106,15 @@ class Machines:
         said = self.run(host, "lockstep status --json", check=False)
         return json.loads(said) if said.lstrip().startswith("{") else {}
 
+    def read(self, host: str, url: str) -> str:
+        """What a server tells who asks on the host itself; empty while none answers."""
+        ask = f"import urllib.request as u; print(u.urlopen('{url}', timeout=10).read().decode())"
+        return self.run(host, f'python3 -c "{ask}" 2>/dev/null', check=False)
+
+    def network(self, host: str) -> Path:
+        """The host's network namespace, as this machine has it."""
+        return Path("/run/netns", f"{self.name}-{host}")
+
     def wait_live(self, host: str, seconds: float = 60) -> None:
         """Wait until every mirror of the host is live on every target."""
         wait_for(

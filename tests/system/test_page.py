@@ -128,6 +128,18 @@ def test_reconciling_shows_how_far_it_is(rig: Rig, window: Browser) -> None:
     assert window.run("return document.querySelector('article progress').max") >= 100
 
 
+def test_drift_that_an_audit_found_is_the_headline_with_the_command_that_mends_it(rig: Rig, window: Browser) -> None:
+    rig.start()
+    _files(rig, 3)
+    rig.equal()
+    found = {"checksum": True, "missing": 1, "different": 1, "extra": 1}
+    assert rig.watcher.ask(command="audited", mirror="data", target="127.0.0.1/backup", **found)["ok"]
+    text = _page(rig, window, "drift")
+    for words in ("An audit found drift: data on 127.0.0.1/backup.", "1 missing, 1 different, 1 extra, by content",
+                  "lockstep_audit_repair=true"):  # fmt: skip
+        assert words in text, words
+
+
 def test_paused_says_how_to_go_on(rig: Rig, window: Browser) -> None:
     rig.start()
     rig.watcher.ask(command="pause", mirror="data")
