@@ -375,7 +375,7 @@ def audit(params: dict[str, Any], workspace: str, check_mode: bool) -> dict[str,
     records = course.run()
     answer = _audit_verdict.answer(course, records)
     for target in answer["targets"]:
-        target["told"] = not check_mode and _telling.tell(mirror.socket, mirror.name, wish.checksum, target)
+        target["told"] = not check_mode and _telling.tell(mirror, wish.checksum, target)
     if params["repair"]:
         answer["diff"] = _audit_verdict.diff(records)
     return answer

@@ -432,6 +432,16 @@ def test_the_watcher_is_told_what_a_repair_may_not_mend(configured, daemon, watc
     assert [[one[kind] for kind in ("missing", "different", "extra")] for one in watcher.told] == [[0, 0, 3]]
 
 
+@pytest.mark.parametrize("repair", [False, True])
+def test_what_a_mirror_that_never_deletes_has_too_much_is_told_as_no_drift(configured, daemon, watcher, repair):
+    with times_kept(daemon.data):
+        (daemon.data / "too much").write_text("12345")
+    answer = configured(leaves_out={"delete": False}, repair=repair)
+    assert answer.data["in_step"] is True
+    assert only(answer)["extra"]["count"] == 1
+    assert [[one[kind] for kind in ("missing", "different", "extra")] for one in watcher.told] == [[0, 0, 0]]
+
+
 def test_check_mode_and_an_audit_that_failed_tell_the_watcher_nothing(configured, daemon, watcher):
     drift(daemon)
     assert only(configured(check_mode=True))["told"] is False
