@@ -37,11 +37,8 @@ def copies(deployed: Scene) -> Path:
     return copy
 
 
-@pytest.fixture
-def drift(deployed: Scene, copies: Path) -> Iterator[Path]:
-    """On the backup one file is changed with equal size and time, one is deleted, one is added; the watcher is down,
-    so that whatever is mended is mended by the audit."""
-    deployed.machines.run("nfs01", "systemctl stop lockstep")
+def damage(copies: Path) -> None:
+    """One file is changed with equal size and time, one is deleted, one is added, and the folder's time is kept."""
     before, folder = (copies / "rotten").stat(), copies.stat()
     with open(copies / "rotten", "r+") as file:
         file.write(LATER[: len(FIRST)])
@@ -49,6 +46,14 @@ def drift(deployed: Scene, copies: Path) -> Iterator[Path]:
     (copies / "gone").unlink()
     (copies / "too much").write_text("nobody sent this\n")
     os.utime(copies, ns=(folder.st_atime_ns, folder.st_mtime_ns))
+
+
+@pytest.fixture
+def drift(deployed: Scene, copies: Path) -> Iterator[Path]:
+    """On the backup one file is changed with equal size and time, one is deleted, one is added; the watcher is down,
+    so that whatever is mended is mended by the audit."""
+    deployed.machines.run("nfs01", "systemctl stop lockstep")
+    damage(copies)
     try:
         yield copies
     finally:
@@ -95,12 +100,7 @@ def test_drift_is_on_the_page_and_an_alert_until_it_is_mended(
 ) -> None:
     """The watcher lives all the while, and nothing that flows tells it: only the audit does."""
     machines, player = deployed.machines, deployed.player
-    before = (copies / "rotten").stat()
-    with open(copies / "rotten", "r+") as file:
-        file.write(LATER[: len(FIRST)])
-    os.utime(copies / "rotten", ns=(before.st_atime_ns, before.st_mtime_ns))
-    (copies / "gone").unlink()
-    (copies / "too much").write_text("nobody sent this\n")
+    damage(copies)
     wait_for(lambda: prometheus.value("lockstep_healthy") == 1, 60, prometheus.log, every=1)
     assert "An audit found drift" not in machines.read("nfs01", "http://127.0.0.1:8008/")
     assert not prometheus.firing()
