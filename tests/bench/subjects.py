@@ -145,6 +145,7 @@ class Ours(Subject):
         self._ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._ready.bind(str(self.folder / "notify"))
         self.environment["NOTIFY_SOCKET"] = str(self.folder / "notify")
+        self.environment["INVOCATION_ID"] = "bench"  # as systemd: nothing has to see to it that no rsync outlives it
         launch = "import sys; sys.path.insert(0, sys.argv.pop(1)); from lockstep.cli import main; sys.exit(main())"
         return [sys.executable, "-I", "-c", launch, str(self.package), "run", "--config", str(config)]
 

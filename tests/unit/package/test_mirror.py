@@ -12,6 +12,7 @@ from lockstep import mirror as module
 from lockstep.config import load
 from lockstep.mirror import MirrorSync
 from lockstep.source import Reading, Seen
+from lockstep.source.spacing import LONGEST
 
 
 @pytest.fixture
@@ -100,6 +101,43 @@ def test_events_that_were_lost_behind_a_long_queue_are_as_old_as_its_beginning(
             assert mirror._missed_since <= clock
             assert not readings
         finally:
+            mirror.close()
+            await _until(lambda: not any(target.busy for target in mirror.targets))
+
+    asyncio.run(run())
+
+
+def test_while_no_batch_may_start_events_gather_and_are_taken_to_be_half_that_old(
+    config_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    async def run() -> None:
+        settings = load(str(config_file))
+        mirror = MirrorSync(settings.mirrors[0], settings, lambda: None)
+        mirror.start()
+        try:
+            await _until(lambda: mirror.watched and not mirror.targets[0].reconcile.busy, mirror)
+            assert mirror.tree is not None
+            target = mirror.targets[0]
+            monkeypatch.setattr(target, "kick", lambda: None)
+            monkeypatch.setattr(target, "paced", lambda now: 10.0)
+            later = mirror._loop.call_later
+            monkeypatch.setattr(
+                mirror._loop, "call_later", lambda wait, *what: (pauses.append(wait), later(wait, *what))[1]
+            )
+            readings = [Reading(events=1), Reading(seen=[(Seen.GONE, b"f")], events=1)]
+            monkeypatch.setattr(mirror.tree, "read", lambda: readings.pop(0))
+            began = time.monotonic()
+            mirror._readable()
+            assert pauses[-1:] == [LONGEST]
+            mirror._rest = (began - 2.0, time.monotonic())
+            mirror._readable()
+            (change,) = target.live.paths.values()
+            assert began - 1.1 < change.since < began - 0.9
+            target.live.paths.clear()
+        finally:
+            monkeypatch.undo()
             mirror.close()
             await _until(lambda: not any(target.busy for target in mirror.targets))
 

@@ -20,7 +20,7 @@ from lockstep.transfer.process import Ended, Process
 
 DEADLINE = 20.0
 KEPT = {Lane.CONTENT, Lane.REST, Lane.REMOVE}
-SPARES = 4  # two of content
+SPARES = 3
 
 
 class Rig:
@@ -264,6 +264,25 @@ def test_spares_are_replaced_one_after_the_other_and_none_becomes_too_old(
 
     within(work())
     assert len(rig.started) <= 4 + 600 / pools.RENEW
+
+
+def test_the_second_spare_for_content_goes_when_none_was_sent_for_long(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        rig.pool.open()
+        rig.run(Lane.CONTENT, b"a\0")
+        await rig.until(lambda: len(rig.pool._spares[Lane.CONTENT]) == pools.TWO)
+        clock = time.monotonic() + pools.IDLE + 1
+        monkeypatch.setattr(pools.time, "monotonic", lambda: clock)
+        rig.pool.recycle()
+        assert {lane: len(spares) for lane, spares in rig.pool._spares.items()} == dict.fromkeys(KEPT, 1)
+        monkeypatch.undo()
+        rig.pool.close()
+        await rig.empty()
+
+    within(work())
+    assert rig.losses == []
 
 
 def test_a_close_lets_the_spares_go_and_what_is_under_way_end(rig: Rig) -> None:

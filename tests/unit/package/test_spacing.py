@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lockstep.source.spacing import AT_ONCE, PAUSE, PER_SECOND, Spacing
+from lockstep.source.spacing import AT_ONCE, BEFORE, LONGEST, MANY, PAUSE, PER_SECOND, Spacing
 
 
 def test_the_events_of_one_change_are_read_at_once() -> None:
@@ -34,3 +34,15 @@ def test_after_a_rest_the_first_are_read_at_once_again() -> None:
     assert spacing.pause(1.0) == PAUSE
     assert [spacing.pause(2.0) for _read in range(int(AT_ONCE))] == [0.0] * int(AT_ONCE)
     assert spacing.pause(2.0) == PAUSE
+
+
+def test_while_no_batch_may_start_events_gather_until_just_before_one_may() -> None:
+    spacing = Spacing(0.0)
+    assert spacing.pause(1.0, events=10, paced=0.012) == 0.012 - BEFORE
+    assert spacing.pause(2.0, events=10, paced=3600.0) == LONGEST
+    assert spacing.pause(3.0, events=10, paced=PAUSE) == 0.0
+
+
+def test_many_events_are_not_left_in_the_kernels_queue_for_long() -> None:
+    spacing = Spacing(0.0)
+    assert {spacing.pause(1.0, events=MANY, paced=3600.0) for _read in range(100)} == {0.0, PAUSE}

@@ -13,7 +13,7 @@ from lockstep.pace import Pace
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane
 from lockstep.transfer.extras import Extras
-from lockstep.transfer.pool import Pool
+from lockstep.transfer.pool import MANY, Pool
 from lockstep.transfer.process import Ended, Process
 
 BULK_SLOTS = 2  # large files under way at once, beside everything else
@@ -33,8 +33,10 @@ class Carrier:
         self.pace = Pace(mirror.pace)
         self.pool = Pool(lambda lane: command.batch(rsync, self._extras.target(), lane), on_loss, folder)
 
-    def free_lanes(self, under_way: Iterable[Batch]) -> frozenset[Lane]:
-        taken = Counter(batch.lane for batch in under_way if not (batch.bulk or batch.replaces))
+    def free_lanes(self, under_way: Iterable[Batch], backlog: bool = False) -> frozenset[Lane]:
+        """What a comparison found takes what live changes leave; these wait for it only where one may go at once."""
+        counted = (batch for batch in under_way if backlog or not batch.backlog or batch.lane not in MANY)
+        taken = Counter(batch.lane for batch in counted if not (batch.bulk or batch.replaces))
         return frozenset(lane for lane in Lane if taken[lane] < self.pool.width(lane))
 
     def free_bulk_slots(self, under_way: Iterable[Batch]) -> int:

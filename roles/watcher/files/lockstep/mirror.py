@@ -22,7 +22,7 @@ from lockstep.notify.hooks import Hooks
 from lockstep.one_file_system import Mounts
 from lockstep.schedule import Schedule
 from lockstep.source import Reading
-from lockstep.source.spacing import Spacing
+from lockstep.source.spacing import PAUSE, Spacing
 from lockstep.source.watches import WatchTree
 from lockstep.source.witness import FEW
 from lockstep.sparing import Sparing
@@ -61,6 +61,7 @@ class MirrorSync:
         self._walking: Optional[asyncio.Handle] = None
         self._spacing = Spacing(time.monotonic())
         self._resting: Optional[asyncio.TimerHandle] = None  # until events are read again
+        self._rest = (0.0, 0.0)  # from when until when they were not
         self._on_ready = on_ready
         self._loop = asyncio.get_running_loop()
         self._drained = time.monotonic()  # when no event was left waiting for the last time
@@ -296,6 +297,8 @@ class MirrorSync:
         if self.tree is None:
             return
         began, since = time.monotonic(), self._unread
+        if since is None and began < self._rest[1] + PAUSE:
+            since = sum(self._rest) / 2  # what came meanwhile is as old as that, one with another
         reading = self.tree.read()
         self._unread = (began if since is None else since) if reading.more else None
         self.events += reading.events
@@ -311,9 +314,11 @@ class MirrorSync:
         self.custody.witness.changed(path for _what, path in reading.seen[-FEW:])
         if self.tree.scanning:
             self._walk_on()
-        pause = self._spacing.pause(time.monotonic())
+        now = time.monotonic()
+        pause = self._spacing.pause(now, reading.events, min(target.paced(now) for target in self.targets))
         if pause:
             self._loop.remove_reader(self.tree.fileno())
+            self._rest = (now, now + pause)
             self._resting = self._loop.call_later(pause, self._listen)
 
     def _overflow(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -262,6 +263,10 @@ class TargetSync:
             return False
         return self.source.may_send()
 
+    def paced(self, now: float) -> float:
+        """Seconds for which no batch can start, as far as is known."""
+        return self._carrier.pace.wait(now) if self.may_send() else math.inf
+
     def _prepared(self, failed: str) -> None:
         if self._stopped:
             return
@@ -282,7 +287,7 @@ class TargetSync:
             return
         if self.live.paths:
             self._carry_out(self._plan(self.live), self.live, now)
-        if self.backlog.paths and not self._stopped and self._carrier.free_lanes(self._under_way):
+        if self.backlog.paths and not self._stopped and self._carrier.free_lanes(self._under_way, backlog=True):
             if now - self._noted > QUIET:
                 plan = self._plan(self.backlog)
             else:
@@ -301,7 +306,7 @@ class TargetSync:
             changes,
             self._look,
             self._under_way,
-            self._carrier.free_lanes(self._under_way),
+            self._carrier.free_lanes(self._under_way, backlog=changes is self.backlog),
             self._carrier.free_bulk_slots(self._under_way),
             self.source.config.delete.live,
             other.has_structure,

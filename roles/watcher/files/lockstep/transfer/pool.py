@@ -15,7 +15,7 @@ from lockstep.transfer.process import Ended, Process, not_started
 
 # Of the spares one after the other is replaced, which shows whether the target is there.
 IDLE = 60.0  # seconds that a spare waits at least before that
-RENEW = 45.0  # seconds between two replacements
+RENEW = 60.0  # seconds between two replacements
 OLDEST = 180.0  # seconds in which all are replaced: some firewalls forget idle connections without a word after 240
 SETTLED = 5.0  # a spare that lived so long had been let in: its loss is no failure of the target
 UNREACHED = frozenset({10, 30, 35})  # rsync(1): how a connection ends that was never made, however long that took
@@ -45,6 +45,7 @@ class Pool:
         self._open = False
         self._renewed = -OLDEST
         self._kept = set(STANDING)
+        self._ran = -IDLE  # when content was sent last
 
     @property
     def connections(self) -> int:
@@ -55,8 +56,9 @@ class Pool:
         return max(self.link.width, TWO) if lane in MANY else 1
 
     def _spares_of(self, lane: Lane) -> int:
-        """How many spares wait for this lane; next to the target one of attributes is enough."""
-        return self.link.width if lane is Lane.REST else self.width(lane)
+        """How many spares wait for this lane; next to the target one is enough, unless content was sent lately."""
+        busy = lane is Lane.CONTENT and time.monotonic() - self._ran < IDLE
+        return self.width(lane) if busy else self.link.width if lane in MANY else 1
 
     def open(self) -> None:
         """Keep spares from now on."""
@@ -78,6 +80,8 @@ class Pool:
     def run(self, lane: Lane, names: bytes, on_end: Callable[[Process, Ended], None]) -> Process:
         """Hand a list of names to the lane's spare, or to a process started now."""
         self._kept.add(lane)
+        if lane is Lane.CONTENT:
+            self._ran = time.monotonic()
         process = self._spare(lane) or self._start(lane, self._argv(lane))
         self._on_end[process] = on_end
         process.feed(names)
@@ -104,8 +108,15 @@ class Pool:
                 process.give_up(patience)
 
     def recycle(self) -> None:
-        """Replace the spare that has waited longest, if that is long; to be called every few seconds."""
+        """Replace the spare that has waited longest, if that is long, and let go what is not needed.
+
+        To be called every few seconds.
+        """
         now = time.monotonic()
+        if now - self._ran >= IDLE:
+            surplus = self._spares.get(Lane.CONTENT, deque())
+            while len(surplus) > self._spares_of(Lane.CONTENT):
+                surplus.popleft().dismiss()
         waiting = [(spares[0].started, lane) for lane, spares in self._spares.items() if spares]
         oldest, lane = min(waiting, key=lambda one: one[0], default=(now, Lane.CONTENT))
         number = sum(map(len, self._spares.values()))
