@@ -28,9 +28,12 @@ class Rig:
         self.standing = Standing()
         self.verdicts: list[Verdict] = []
         self.doubts = 0
+        self.moved = 0  # entries of each name that have another one
+        self.searching = False
         self.deletions = Deletions(
             source, None, self.standing, (), lambda: (entries, at_most),  # type: ignore[arg-type]
             lambda batch, verdict, outcome: self.verdicts.append(verdict), on_doubt=self.doubt,
+            moved=lambda path, count: min(self.moved, count), searching=lambda: self.searching,
         )  # fmt: skip
 
     def doubt(self) -> None:
@@ -102,3 +105,22 @@ def test_what_was_held_before_a_restart_stays_held_though_some_of_it_is_back(rig
         (tmp_path / f"{number}").touch()
     assert len(rig.deletions.come_back()) == 49
     assert list(rig.standing.parked) == [b"49"]
+
+
+def test_what_has_another_name_by_now_is_no_deletion(rig: Rig) -> None:
+    rig.moved = 1
+    rig.ask(*(b"%d" % number for number in range(50)))
+    assert rig.verdicts == [Verdict.GO]
+    assert rig.recent() == 0
+
+
+def test_while_it_is_looked_for_what_moved_too_much_waits_and_is_not_held(rig: Rig) -> None:
+    rig.searching = True
+    many = [b"%d" % number for number in range(50)]
+    batch = rig.ask(*many)
+    rig.ask(b"few")
+    assert rig.verdicts == [Verdict.AGAIN, Verdict.GO]
+    assert not rig.standing.held
+    rig.searching = False
+    rig.ask(batch=batch)
+    assert rig.verdicts[2:] == [Verdict.HELD]

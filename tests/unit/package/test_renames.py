@@ -132,25 +132,6 @@ def test_old_names_stay_until_all_is_made_of_them() -> None:
     assert not renames
 
 
-def test_entries_that_moved_are_counted_once() -> None:
-    renames = Renames()
-    renames.renamed(b"p/a", b"b", [])
-    for path in (b"b", b"b/x", b"b/y", b"elsewhere"):
-        renames.came_along(path)
-    assert renames.take_moved(b"p") == 3
-    assert renames.take_moved(b"p") == 0
-
-
-def test_what_was_counted_is_forgotten_when_nothing_waits() -> None:
-    """The old name came to stand there again: a later deletion of it is one."""
-    renames = Renames()
-    renames.renamed(b"a", b"b", [])
-    renames.came_along(b"b/x")
-    renames.all_is_confirmed()
-    assert renames.take_moved(b"a") == 0
-    assert not renames
-
-
 def test_files_are_grouped_by_how_they_came() -> None:
     renames = Renames()
     for old, new in ((b"a", b"b"), (b"d/f", b"e/f"), (b"d/g", b"d/h"), (b"d/i", b"e/j")):

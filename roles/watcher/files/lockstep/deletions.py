@@ -51,8 +51,9 @@ class Deletions:
     """`ask()` for a batch; `on_verdict(batch, verdict, outcome)` is called at once or when the target has answered.
 
     `entries()` is how many entries the target has, by the last comparison of everything, and how many it may have by
-    now; `pending` are the changes that are not under way; `moved(path)` is how many entries at and below a name have
-    another one by now; `compared()`: has the target what the source had?  `on_doubt()` has everything compared.
+    now; `pending` are the changes that are not under way; `moved(path, count)` is how many of so many entries at and
+    below a name have another one by now; `compared()`: has the target what the source had?  `on_doubt()` has everything
+    compared; `searching()`: is it still being looked for what came along with a renamed directory?
     """
 
     def __init__(
@@ -63,9 +64,10 @@ class Deletions:
         pending: Sequence[Changes],
         entries: Callable[[], tuple[int, int]],
         on_verdict: Callable[[Batch, Verdict, Outcome], None],
-        moved: Callable[[bytes], int] = lambda path: 0,
+        moved: Callable[[bytes, int], int] = lambda path, count: 0,
         compared: Callable[[], bool] = lambda: True,
         on_doubt: Callable[[], None] = lambda: None,
+        searching: Callable[[], bool] = lambda: False,
     ) -> None:
         self.guard = DeletionGuard(source.config.max_delete)
         self._source = source
@@ -77,6 +79,7 @@ class Deletions:
         self._moved = moved
         self._compared = compared
         self._on_doubt = on_doubt
+        self._searching = searching
 
     # ------------------------------------------------------------------ may it go?
 
@@ -119,13 +122,13 @@ class Deletions:
         """`entries`: how many would go with each name; of these, what has another name now is not taken away, and what
         was let through before and has come to nothing, for the target failed, is not counted again."""
         now, something = time.monotonic(), any(entries.values())
-        entries = {
-            path: max(0, number - self._moved(path))
-            for path, number in entries.items()
-            if not batch.items[path].flags & PERMITTED
-        }
-        count = sum(entries.values())
+        entries = {path: number for path, number in entries.items() if not batch.items[path].flags & PERMITTED}
         total, at_most = self._entries()
+        if self._searching() and self.guard.would_exceed(sum(entries.values()), total, now):
+            self._on_verdict(batch, Verdict.AGAIN, Outcome(Result.CONFIRMED))
+            return
+        entries = {path: number - self._moved(path, number) for path, number in entries.items()}
+        count = sum(entries.values())
         verdict = Verdict.GO if batch.listed else Verdict.NOTHING_THERE
         if count and (self._standing.held or self.guard.would_exceed(count, total, now)):
             doubtful = not self._standing.held and not self.guard.would_exceed(count, at_most, now)

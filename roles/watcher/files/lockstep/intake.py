@@ -25,6 +25,8 @@ class Receiver(Protocol):
 
     def renamed(self, old: bytes, new: bytes, now: float) -> None: ...
 
+    def came_along(self, path: bytes) -> None: ...
+
     def kick(self) -> None: ...
 
 
@@ -67,6 +69,8 @@ class Intake:
                 self._note(path, ATTRIBUTES if first is None else CONTENT, at if first is None else first)
             elif what is Seen.COMPLETE:
                 unclosed.settled(path)
+                if number == moved:
+                    self._came_along(path)
                 self._note(path, MOVED if number == moved else CONTENT, at)
             elif what is Seen.GONE:
                 unclosed.settled(path)
@@ -74,6 +78,7 @@ class Intake:
             elif what is Seen.FOUND:
                 self._found(path, now, at)
             elif what is Seen.DIRECTORY_NEW:
+                self._came_along(path)
                 self._note(path, ATTRIBUTES | STRUCTURE, at)
             elif what is Seen.DIRECTORY_GONE:
                 self._note(path, GONE | DIRECTORY_GONE, at)
@@ -86,6 +91,10 @@ class Intake:
     def _note(self, path: bytes, flags: int, since: float) -> None:
         for target in self._targets:
             target.note(path, flags, since)
+
+    def _came_along(self, path: bytes) -> None:
+        for target in self._targets:
+            target.came_along(path)
 
     def _renamed(self, old: bytes, what: Seen, new: bytes, now: float) -> bool:
         """Before the going of the one and the coming of the other are noted.  True where targets shall know of it."""
@@ -111,6 +120,7 @@ class Intake:
             status = os.lstat(self._source + b"/" + path)
         except OSError:
             return  # gone again, which gives an event of its own
+        self._came_along(path)
         clock = time.time()
         if stat.S_ISREG(status.st_mode) and -SETTLE < clock - status.st_mtime < SETTLE:
             self._unclosed.found(path, now)

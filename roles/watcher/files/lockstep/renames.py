@@ -52,7 +52,6 @@ class Renames:
 
     def __init__(self) -> None:
         self._old: dict[bytes, Optional[bytes]] = {}  # by new name; None: came here by other ways
-        self._moved: dict[bytes, int] = {}  # entries that came along, by the old name of all of them
 
     def __bool__(self) -> bool:
         return bool(self._old)
@@ -97,19 +96,11 @@ class Renames:
         self._old[new] = known
         self._old.update((new + path[len(old) :], at) for path, at in inside.items())
         self._old.update(dict.fromkeys(unconfirmed))
-        self._moved.setdefault(known, 0)
         return unconfirmed
 
     def _apart(self, new: bytes, needed: Iterable[Optional[bytes]]) -> bool:
         """Do the data that other names need, and these, stay clear of the new one?"""
         return not any(old is not None and _related(old, new) for old in (*needed, *self._old.values()))
-
-    def came_along(self, path: bytes) -> None:
-        """Something that stood below a renamed directory was found at `path`."""
-        top = self._nearest(path)
-        old = None if top is None else self._old[top]
-        if old is not None:
-            self._moved[old] = self._moved.get(old, 0) + 1
 
     def noted(self, path: bytes, flags: int) -> bool:
         """A change was noted.  True when the data under an old name cannot be trusted any more, so that `forget()` is
@@ -138,11 +129,6 @@ class Renames:
         """Everything is to be sent."""
         self._old.clear()
 
-    def all_is_confirmed(self) -> None:
-        """Nothing waits any more: what was counted and not asked for concerns no deletion to come."""
-        self._old.clear()
-        self._moved.clear()
-
     def needed(self, moved: Iterable[bytes]) -> set[bytes]:
         """The names on the target, with every directory above them, that must stay until these paths are made."""
         olds = {old for old in map(self.stands_at, moved) if old is not None}
@@ -151,11 +137,6 @@ class Renames:
     def made_of(self, path: bytes) -> list[bytes]:
         """The new names of what the target has at, below or above a name."""
         return [new for new, old in self._old.items() if old is not None and _related(old, path)]
-
-    def take_moved(self, path: bytes) -> int:
-        """How many entries at or below `path` are no deletions, for they were renamed; told once."""
-        tops = [old for old in self._moved if old == path or old.startswith(path + b"/")]
-        return sum(self._moved.pop(old) for old in tops)
 
     def groups(self, sizes: Mapping[bytes, int]) -> Iterator[Group]:
         """The moved files (path → bytes) by how they came; what must be sent is in none."""

@@ -27,7 +27,6 @@ from lockstep.changes import (
     GONE,
     MOVED,
     PERMITTED,
-    STRUCTURE,
     Change,
     Changes,
 )
@@ -35,6 +34,7 @@ from lockstep.config import Mirror, Target
 from lockstep.deletions import Deletions, Verdict, judge_batch
 from lockstep.filters import Filter
 from lockstep.look import look
+from lockstep.moves import Moves
 from lockstep.notify.hooks import Hooks
 from lockstep.plan import Plan, Planner
 from lockstep.preparing import Preparing
@@ -97,6 +97,7 @@ class TargetSync:
         self.backlog = Changes(limit=1 << 62)  # fed by the reconcile in portions of its own
         self.reconcile = Reconcile(self)
         self.renames = Renames()
+        self.moves = Moves()
         self._remains = Remains()
         self._look = partial(look, source.config.source)
         self._carrier = Carrier(source.rsync, source.config, config, source.state_dir, self._spare_lost)
@@ -108,9 +109,10 @@ class TargetSync:
             (self.live, self.backlog),
             lambda: (self.reconcile.entries, self.reconcile.most_entries),
             self._may_delete,
-            self.renames.take_moved,
+            self.moves.take,
             self._compared,
             lambda: self.reconcile.want_all(time.monotonic(), why="to know how much there is before much is deleted"),
+            lambda: bool(self.moves) and self.source.scanning,
         )
         self.guard = self._deletions.guard
         self._patience = patience(config)
@@ -129,6 +131,7 @@ class TargetSync:
 
     def renamed(self, old: bytes, new: bytes, now: float) -> None:
         """To be told before the going of `old` and the coming of `new` are noted."""
+        self.moves.renamed(old, new, now)
         waiting = len(self.live) + len(self.backlog) + self.in_flight + len(self.standing.parked)
         sure = self.source.config.delete.live and self.reconcile.whole_done and not self.reconcile.busy
         if not (self._can_link and sure and waiting < MANY):
@@ -142,17 +145,22 @@ class TargetSync:
         for path in self.renames.renamed(old, new, pending) or ():
             self.live.note(path, CONTENT, now)
 
+    def came_along(self, path: bytes) -> None:
+        """Something was found, maybe below a directory that was renamed; to be told before it is noted."""
+        if self.moves:
+            self.moves.found(path)
+
     def note(self, path: bytes, flags: int, since: float) -> None:
+        if self.moves:
+            if flags & GONE:
+                self.moves.gone(path, bool(flags & DIRECTORY_GONE))
+            else:
+                self.moves.stands(path)
         if flags & MOVED:
             if self.renames.stands_at(path) is None:
                 flags = flags & ~MOVED | CONTENT
-            else:
-                self.renames.came_along(path)
-        elif self.renames:
-            if flags & STRUCTURE:
-                self.renames.came_along(path)
-            if self.renames.noted(path, flags):
-                self.renames.forget()
+        elif self.renames and self.renames.noted(path, flags):
+            self.renames.forget()
         held = self.standing.parked.get(path)
         if held is not None and not self._deletions.is_back(path, held):
             held.flags |= flags  # sending it would be the deletion that is held
@@ -190,7 +198,8 @@ class TargetSync:
             self.live.note(path, change.flags, change.since)
             self.kick()
         if not (self.pending or self._under_way or self.source.scanning or self.standing.held):
-            self.renames.all_is_confirmed()
+            self.renames.forget()
+            self.moves.all_is_confirmed()
         if self.renames and (self.reconcile.busy or not (self.source.scanning or any(self._moved()))):
             self.renames.forget()
         if self.standing.parked_due(now):
