@@ -123,6 +123,31 @@ def test_a_mistake_leaves_what_runs_alone_and_is_named(rig: Rig, text: str | Non
     assert rig.watcher.status()["config"]["error"] is None
 
 
+def test_a_target_that_leads_into_a_source_is_refused_however_it_is_named(rig: Rig, tmp_path: Path) -> None:
+    """It would copy what it has copied, for ever; only the disk can tell."""
+    rig.start()
+    (rig.source / "inside").mkdir()
+    (tmp_path / "link").symlink_to(rig.source / "inside")
+    other = tmp_path / "other"
+    other.mkdir()
+    target = {"url": f"file://{tmp_path}/link"}
+    rig.watcher.mirrors.append({"name": "more", "source": str(other), "targets": [target]})
+    rig.watcher.write()
+    assert rig.watcher.process is not None
+    rig.watcher.process.send_signal(signal.SIGHUP)
+    error = wait_for(lambda: rig.watcher.status()["config"]["error"], 10, rig.log)
+    assert str(rig.source / "inside") in error
+    (other / "f").write_text("x")
+    (rig.source / "goes on").write_text("x")
+    rig.equal()
+    assert not (rig.source / "inside/f").exists()
+    rig.watcher.stop()
+    for command in (("run",), ("run", "--once")):
+        done = rig.watcher.command(*command, "--config", str(rig.watcher.config))
+        assert done.returncode == 2
+        assert str(rig.source / "inside") in done.stderr
+
+
 def test_a_stop_is_orderly_and_quick(rig: Rig) -> None:
     """C18: exit 0; what is under way is not lost, and no rsync is left (the fixture looks)."""
     rig.start()

@@ -129,7 +129,8 @@ def _command(
 
 def _run(arguments: argparse.Namespace) -> int:
     from lockstep import daemonize, service  # noqa: PLC0415
-    from lockstep.config import ConfigError, load  # noqa: PLC0415
+    from lockstep.config import ConfigError  # noqa: PLC0415
+    from lockstep.preflight import load_config  # noqa: PLC0415
 
     path = os.path.abspath(arguments.config)
     if arguments.log_file is not None and not arguments.daemon:
@@ -144,7 +145,7 @@ def _run(arguments: argparse.Namespace) -> int:
             return _once(path)
         if arguments.daemon:
             # Before it leaves the terminal: afterwards there would be no exit status of 2 any more.
-            load(path)
+            load_config(path)
             return daemonize.daemonize(lambda ready: service.run(path, ready), arguments.pid_file, arguments.log_file)
         if arguments.pid_file is None:
             return service.run(path, None)
@@ -164,10 +165,10 @@ def _once(path: str) -> int:
     """Raises ConfigError."""
     import asyncio  # noqa: PLC0415
 
-    from lockstep import config, logs, once  # noqa: PLC0415
+    from lockstep import logs, once, preflight  # noqa: PLC0415
     from lockstep.status.control import ControlError  # noqa: PLC0415
 
-    found = config.load(path)
+    found = preflight.load_config(path)
     logs.set_up(found.log_level, found.log_format)
     try:
         verdicts = asyncio.run(once.run(found))

@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Iterator
 
 from lockstep import config_overlap, rules
-from lockstep.config import Config, Mirror, Target
+from lockstep.config import Config, ConfigError, Mirror, Target, load
 from lockstep.notify import delivery, parcel
 from lockstep.source import identity, limits
 from lockstep.status import access
@@ -27,6 +27,15 @@ OLDEST_RSYNC = (3, 2, 0)
 PROBE_TIMEOUT = 30.0  # seconds
 # What a trial deletes.  In a directory: some releases delete at the top of a list and nowhere below it.
 _GONE = "kept/gone"
+
+
+def load_config(path: str) -> Config:
+    """What may be run.  Raises ConfigError, also where a mirror would write into a source when links are followed."""
+    config = load(path)
+    problems = _overlaps(config)
+    if problems:
+        raise ConfigError(problems)
+    return config
 
 
 def local_problems(config: Config) -> list[str]:

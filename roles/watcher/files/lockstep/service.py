@@ -21,6 +21,7 @@ from lockstep.mirror import MirrorSync
 from lockstep.notify import systemd
 from lockstep.notify.notifier import Notifier
 from lockstep.notify.watch import Standing
+from lockstep.preflight import load_config
 from lockstep.status.access import TokenError
 from lockstep.status.control import ControlError, ControlServer
 from lockstep.status.file import StatusFile
@@ -188,7 +189,7 @@ class Service:
         systemd.reloading()
         logs.reopen()
         try:
-            new = configuration.load(self._path)
+            new = load_config(self._path)
             self._refuse_what_needs_a_restart(new)
         except ConfigError as err:
             self.config_error = str(err)
@@ -305,7 +306,7 @@ def _path(given: object) -> Optional[bytes]:
 def run(config_path: str, on_ready: Optional[Callable[[], None]] = None) -> int:
     """Run the service in the foreground.  0 after an orderly stop, 1 failed, 2 the configuration has a mistake."""
     try:
-        config = configuration.load(config_path)
+        config = load_config(config_path)
     except ConfigError as err:
         for problem in err.problems:
             sys.stderr.write(f"lockstep: {config_path}: {problem}\n")
