@@ -30,7 +30,7 @@ class Extent:
     reconcile_files: int = 200_000
     reconcile_directories: int = 20_000
     start_directories: int = 100_000
-    idle_seconds: float = 60.0
+    idle_seconds: float = 120.0
     memory: int = 10 << 30  # what the trees take at most, with the target's and the spare copies
 
     def stands(self, subject: str, rate: int) -> bool:

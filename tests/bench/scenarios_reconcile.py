@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Callable
 
-from bench import load
+from bench import accounting, load
 from bench.equality import differing, inodes_used, sketch, strictly, wait_equal
 from bench.extent import Extent
 from bench.figures import Record, between, ratio
@@ -86,13 +86,14 @@ def _meanwhile(
     observer = Observer(load.folders(place.target))
     writer = load.Load(place.source, _RATE, extent.tree_wait, "s")
     try:
+        busy = accounting.machine_cpu_seconds()
         started = watched = time.perf_counter()
         subject.start()
         if isinstance(subject, Ours):
             subject.wait_watched(extent.tree_wait)
             watched = time.perf_counter()
         ended = end()
-        used = subject.cpu()
+        used, busy = subject.cpu(), accounting.machine_cpu_seconds() - busy
         writer.end()
         closed = writer.result()
         _wait_for(place.target, len(closed), extent.lag_wait)
@@ -103,6 +104,7 @@ def _meanwhile(
     return {
         "seconds": ended - started, "watched_s": watched - started, "bare_s": bare,
         "ratio": ratio(ended - started, bare), "cpu_s": used, "bare_cpu_s": bare_cpu,
+        "machine_cores": ratio(busy, ended - started),
         **between(closed, seen, watched, ended),
         "differences": _left(place, subject),
     }  # fmt: skip

@@ -99,12 +99,12 @@ def idle(place: Place, subject: Subject, extent: Extent) -> Record:
     subject.start()
     subject.wait_live()
     time.sleep(1.0)
-    before = subject.cpu()
+    before, alone = subject.cpu(), accounting.own_cpu_seconds(subject.running())
     time.sleep(extent.idle_seconds)
-    used = subject.cpu() - before
+    used, alone = subject.cpu() - before, accounting.own_cpu_seconds(subject.running()) - alone
     return {
         "seconds": extent.idle_seconds, "cpu_s": used, "cpu_percent": 100 * used / extent.idle_seconds,
-        "resident": subject.resident(),
+        "own_cpu_percent": 100 * alone / extent.idle_seconds, "resident": subject.resident(),
         "resident_all": sum(accounting.resident(one) for one in accounting.family(subject.running())),
         "processes": len(accounting.family(subject.running())),
     }  # fmt: skip

@@ -71,3 +71,11 @@ def test_of_a_paced_lag_the_pause_between_batches_is_told() -> None:
     (line,) = bounds.lines(figures, 2)
     assert "one batch went every 40 ms" in line
     assert "10.0 ms of CPU each in this run" in line
+
+
+def test_idle_and_a_lag_beside_a_reconcile_are_told_of() -> None:
+    idle = {"scenario": "idle", "subject": "ours", "cpu_percent": 0.08, "own_cpu_percent": 0.05}
+    new = {"scenario": "reconcile-new", "subject": "ours", "p99_ms": 150.0, "machine_cores": 1.9, "seconds": 20.0}
+    lines = bounds.lines(Figures([idle, new]), 2)
+    assert any("0.050 % are the watcher itself" in line and "0.030 % the rsync process" in line for line in lines)
+    assert any("1.90 of 2 cores were busy" in line and "20.0 s long" in line for line in lines)
