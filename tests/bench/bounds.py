@@ -123,7 +123,7 @@ def _idle(value: Value, _cores: int) -> str:
     return (
         f"{own:.3f} % are the watcher itself, which looks at its sources every two seconds, and {whole - own:.3f} % "
         "the rsync process that it makes anew each minute, which tells whether the target is there and keeps firewalls "
-        "from forgetting its connections. Tried: two processes for contents at rest, one of four renewed each 45 s (more)."
+        "from forgetting its connections. Tried: two processes for contents at rest, one of four renewed each 45 s."
     )
 
 

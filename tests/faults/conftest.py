@@ -29,6 +29,12 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", 143))
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """A run takes most of an hour: what failed is told at once, and not at its end alone."""
+    if report.failed:
+        sys.stderr.write(f"\n{report.nodeid}, {report.when}:\n{report.longreprtext}\n")
+
+
 @pytest.fixture(scope="session")
 def scene() -> Iterator[Scene]:
     """Hosts that site.yml has made mirrors of, with something in each source.
