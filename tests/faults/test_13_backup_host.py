@@ -48,7 +48,7 @@ def test_tries_become_rarer_while_it_is_away_and_frequent_again_after_it_was_bac
 
     def seen_five() -> bool:
         at = fault.scene.target(DATA).get("next_try")
-        if at and at not in tries:
+        if at and (not tries or at - tries[-1] > 0.5):  # told anew each time, it differs by microseconds
             tries.append(at)
         return len(tries) > 1 and tries[-1] - tries[-2] >= 0.8 * 32
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from functools import partial
 
@@ -62,7 +63,7 @@ def test_a_million_changes_while_one_of_two_targets_is_down(fault: Fault) -> Non
 def _remove(fault: Fault, name: str) -> None:
     """It would make every later comparison long.  So much is held, of course."""
     scene = fault.scene
-    scene.run(SOURCE_HOST, f"mv {DATA.source}/{name} /srv/ && rm -r /srv/{name}")
+    shutil.rmtree(scene.machines.disk(SOURCE_HOST, DATA.source) / name)
     copies = [scene.tree(copy.host, copy.path) / name for copy in (DATA, DATA_02)]
 
     def is_gone() -> bool:
