@@ -28,7 +28,8 @@ class Endpoint:
 
     C(source) is what rsync is told, with a slash at the end: the module's root. C(path) is the place below it, as bytes
     for names ("" or with a slash at the end): told as part of the source, rsync 3.5.0's daemon without chroot takes
-    every name given by list for vanished (exit 24). C(options) are the operator's own for transfers to it.
+    every name given by list for vanished (exit 24). C(options) are the operator's own for transfers to it. C(through)
+    is this host's end of a tunnel to it, as HOST:PORT, which then stands in C(source).
     """
 
     url: str
@@ -38,6 +39,7 @@ class Endpoint:
     daemon: bool
     password_file: Optional[str]
     options: tuple[str, ...] = ()
+    through: Optional[str] = None
 
 
 def password_in(url: str) -> Optional[str]:
@@ -46,8 +48,11 @@ def password_in(url: str) -> Optional[str]:
     return match.group(1) if match else None
 
 
-def parse(url: str, password_file: Optional[str] = None) -> Endpoint:
-    """The target that a URL names. Raises EndpointError for what is no such URL."""
+def parse(url: str, password_file: Optional[str] = None, through: Optional[str] = None) -> Endpoint:
+    """The target that a URL names, reached by way of HOST:PORT on this host where that is given.
+
+    Raises EndpointError for what is no such URL.
+    """
     shown = re.sub(r"://.*@", "://***@", url)
     if re.search(r"[\x00-\x1f\x7f]", url):
         raise EndpointError(f"target {shown!r}: a URL has no control characters")
@@ -71,7 +76,13 @@ def parse(url: str, password_file: Optional[str] = None) -> Endpoint:
         raise EndpointError(f"target {url}: a path has no '..'")
     name = "/".join(part for part in (match["host"], match["module"], path) if part)
     root = url[: match.end("module")] + "/"
-    return Endpoint(url, name, root, os.fsencode(path + "/" if path else ""), True, password_file)
+    if through is not None:
+        if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+):\d{1,5}", through):
+            raise EndpointError(
+                f"target {url}: tls.connect {through!r}: write HOST:PORT, where this host's end listens"
+            )
+        root = f"{url[: match.start('host')]}{through}/{match['module']}/"
+    return Endpoint(url, name, root, os.fsencode(path + "/" if path else ""), True, password_file, through=through)
 
 
 def check_password_file(endpoint: Endpoint) -> None:

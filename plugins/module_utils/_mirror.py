@@ -148,7 +148,8 @@ def _load(path: str) -> dict[str, Any]:
 
 
 def _target(target: dict[str, Any]) -> _endpoint.Endpoint:
-    endpoint = _endpoint.parse(target["url"], target.get("password_file"))
+    tls = target.get("tls") or {}
+    endpoint = _endpoint.parse(target["url"], target.get("password_file"), tls.get("connect"))
     _endpoint.check_password_file(endpoint)
     return replace(endpoint, options=tuple(map(str, target.get("rsync_options") or ())))
 

@@ -27,6 +27,8 @@ _HINTS = {
     "Unknown module": "the daemon has no module of this name",
     "Connection refused": "no rsync daemon answers there",
     "max connections": "the daemon's 'max connections' are all in use",
+    "did not see server greeting": "what listens there is no rsync daemon; or where the target is reached through "
+    "lockstep-tls, that does not get through to it, and lockstep status says why",
     "Permission denied": "the daemon may not read its own module: see its uid",
 }
 

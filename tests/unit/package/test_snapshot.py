@@ -6,7 +6,7 @@ import json
 import os
 import time
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -35,7 +35,7 @@ class Tree:
 def a_target(name: str = "h/m", **more: Any) -> Any:
     standing, record = Standing(), Record()
     return SimpleNamespace(**{
-        "config": SimpleNamespace(name=name, url=f"rsync://u@{name}"), "standing": standing,
+        "config": SimpleNamespace(name=name, url=f"rsync://u@{name}", tls=None), "standing": standing,
         "record": record,
         "reconcile": SimpleNamespace(
             state="sending", started=1.0, finished=None,
@@ -78,6 +78,7 @@ def test_in_step_it_is_healthy_and_complete() -> None:
         "name", "url", "state", "reason", "since", "next_try", "lag", "pending", "in_flight", "batches", "names",
         "failures", "last_confirmed", "reconcile", "held", "problems", "bytes", "rate", "counts", "refused", "errors",
         "audit",
+        "certificate_expires",
     }  # fmt: skip
     assert (target["lag"], target["pending"], target["in_flight"], target["held"]) == (0.0, 3, 4, None)
     assert target["reconcile"] == {
@@ -235,3 +236,16 @@ def test_of_very_many_problems_the_first_are_shown() -> None:
     mirror = through_json(a_service(target, tree=tree))["mirrors"][0]
     assert len(mirror["watch_problems"]) == PROBLEMS_SHOWN
     assert [problem["path"] for problem in mirror["targets"][0]["problems"]] == [str(n) for n in range(PROBLEMS_SHOWN)]
+
+
+@pytest.mark.parametrize(("days", "said"), [(8, None), (6.5, "ends in 6 days"), (-1, "has ended")])
+def test_a_certificate_that_ends_within_a_week_is_not_healthy(
+    monkeypatch: pytest.MonkeyPatch, days: float, said: Optional[str]
+) -> None:
+    ends = time.time() + days * 86400
+    monkeypatch.setattr("lockstep.transfer.certificate.expires", {"/t/host.pem": ends}.get)
+    target = a_target()
+    target.config.tls = SimpleNamespace(certificate="/t/host.pem")
+    found = through_json(a_service(target, tree=Tree()))
+    assert found["mirrors"][0]["targets"][0]["certificate_expires"] == ends
+    assert [said in reason for reason in found["unhealthy"]] == ([True] if said else [])

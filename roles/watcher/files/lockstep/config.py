@@ -6,7 +6,7 @@ Nothing here looks at the disk: whether a source exists or a password is right i
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Optional
 
 from lockstep import (
@@ -20,6 +20,7 @@ from lockstep import (
     config_paths,
     config_schedule,
     config_status,
+    config_tls,
     config_url,
 )
 from lockstep.calendar_event import CalendarEvent
@@ -213,7 +214,7 @@ def _max_delete(node: Mapping) -> MaxDelete:
 
 
 def _target(node: Mapping) -> Target:
-    node.allow("url", "password_file", "rsync_options")
+    node.allow("url", "password_file", "rsync_options", "tls")
     url = node.get("url", required=True)
     options = []
     for item in node.items("rsync_options"):
@@ -230,7 +231,7 @@ def _target(node: Mapping) -> Target:
         url.problem(f"names the user {target.user}, so password_file is required")
     if target.scheme == "rsync" and target.user is None and password_file is not None:
         url.problem("names no user for the password_file; write rsync://USER@HOST/MODULE")
-    return target
+    return replace(target, tls=config_tls.read(node, target))
 
 
 def _source(value: Value) -> bytes:

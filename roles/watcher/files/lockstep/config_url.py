@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lockstep.config_tls import Tls
     from lockstep.config_yaml import Value
 
 RSYNC_PORT = 873
@@ -21,6 +22,7 @@ class Target:
     """Where a mirror goes. `scheme` is "rsync" (a daemon) or "file" (a folder of this host).
 
     `path` is below the module, without slashes at its ends ("" for the module's root); of a folder it is absolute.
+    `tls`: the tunnel to the daemon, where there is one.
     """
 
     url: str
@@ -32,6 +34,7 @@ class Target:
     path: str
     password_file: str | None
     rsync_options: tuple[str, ...]
+    tls: Tls | None = None
 
     @property
     def name(self) -> str:

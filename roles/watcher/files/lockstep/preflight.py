@@ -21,7 +21,7 @@ from lockstep.config import Config, ConfigError, Mirror, Target, load
 from lockstep.notify import delivery, parcel
 from lockstep.source import identity, limits
 from lockstep.status import access
-from lockstep.transfer import command, outcome
+from lockstep.transfer import command, outcome, tunnel
 
 OLDEST_RSYNC = (3, 2, 0)
 PROBE_TIMEOUT = 30.0  # seconds
@@ -222,7 +222,10 @@ def _login(rsync: str, mirror: Mirror, target: Target) -> str | None:
     else:
         argv = command.batch(rsync, target, command.Lane.REST)
         done = _call([argv[0], "-n", *argv[1:]], b"")
-    return None if done.returncode == 0 else outcome.reason(done.returncode, done.stderr)
+    if done.returncode == 0:
+        return None
+    why = outcome.reason(done.returncode, done.stderr)
+    return f"{found} ({why})" if (found := tunnel.reason(target)) else why
 
 
 def _call(argv: list[str], given: bytes) -> subprocess.CompletedProcess[bytes]:

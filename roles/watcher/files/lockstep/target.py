@@ -48,6 +48,7 @@ from lockstep.transfer.command import Lane, patience
 from lockstep.transfer.outcome import IN_THE_WAY, Outcome, Result, is_unwritable, made
 from lockstep.transfer.pool import CUT_OFF
 from lockstep.transfer.process import Ended, Process, not_started
+from lockstep.transfer.tunnel import Tunnel
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ class TargetSync:
         self._remains = Remains()
         self._look = partial(look, source.config.source)
         self._carrier = Carrier(source.rsync, source.config, config, source.state_dir, self._spare_lost)
+        self._tunnel = Tunnel(config, self._explained)
         self._preparing = Preparing(source.rsync, source.config, config, source.state_dir, self._prepared)
         self._deletions = Deletions(
             source,
@@ -578,8 +580,17 @@ class TargetSync:
         """The target as a whole cannot take anything now: back off, and try again with the first thing that waits."""
         now = time.monotonic()
         self._carrier.target_failed()
-        self.record.failed(why, now)
-        self.standing.fail(why, now, lane)
+        told = self._tunnel.explained(why)
+        self.record.failed(why, now, told=told)
+        self.standing.fail(told, now, lane)
         if not self.live.paths and not self.backlog.paths:
             self.live.note(b"", ATTRIBUTES, now)  # the lightest question whether it is back
         self._on_state()
+
+    def _explained(self, why: str) -> None:
+        """More is known of why it failed."""
+        if self.standing.down and not self._stopped:
+            self.standing.down = why
+            if self.record.errors:
+                self.record.errors[-1].reason = why
+            self._on_state()

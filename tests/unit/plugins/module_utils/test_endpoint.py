@@ -52,3 +52,16 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(url):
         _endpoint.parse(url)
     assert "sh@" not in str(refused.value)
     assert _endpoint.password_in(url) in ("hush", "h@sh")
+
+
+def test_a_target_behind_a_tunnel_is_reached_at_this_hosts_end_and_called_by_the_other():
+    endpoint = _endpoint.parse("rsync://u@172.16.1.41:874/data/x", "/etc/x", "127.70.1.1:8740")
+    assert endpoint.source == "rsync://u@127.70.1.1:8740/data/"
+    assert (endpoint.name, endpoint.path) == ("172.16.1.41/data/x", b"x/")
+    assert _endpoint.parse("rsync://172.16.1.41/data", None, "[::1]:8740").source == "rsync://[::1]:8740/data/"
+
+
+@pytest.mark.parametrize("through", ["127.0.0.1", "a b:1", "h:1/x", ""])
+def test_an_end_of_a_tunnel_that_is_none_is_refused(through):
+    with pytest.raises(_endpoint.EndpointError, match=r"tls\.connect"):
+        _endpoint.parse("rsync://u@172.16.1.41:874/data", "/etc/x", through)

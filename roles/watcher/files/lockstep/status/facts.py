@@ -10,6 +10,8 @@ from typing import Any
 
 from lockstep.status.words import duration, plain, plural, size
 
+CERTIFICATE_SOON = 30 * 86400.0  # seconds
+
 Document = dict[str, Any]
 Fact = tuple[str, str]
 
@@ -159,6 +161,19 @@ def audit(status: Document, target: Document) -> str:
     how = "by content" if found.get("checksum") else "by size and time"
     counts = [f"{found[kind]:,} {kind}" for kind in ("missing", "different", "extra") if found.get(kind)]
     return f"{', '.join(counts) or 'all equal'}, {how}, {age(status, found.get('at'))}"
+
+
+def certificate(status: Document, target: Document) -> str:
+    """That this host's certificate is to be renewed; "" while there is time."""
+    ends = target.get("certificate_expires")
+    left = ends - (status.get("now") or 0.0) if ends is not None else CERTIFICATE_SOON
+    return certificate_ends(left) if left < CERTIFICATE_SOON else ""
+
+
+def certificate_ends(left: float) -> str:
+    """`left`: seconds until then."""
+    when = f"ends in {plural(int(left // 86400), 'day')}" if left > 0 else "has ended"
+    return f"this host's certificate for TLS {when}; the playbook site renews it"
 
 
 def hooks(status: Document) -> Iterator[str]:

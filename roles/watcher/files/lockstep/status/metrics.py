@@ -159,6 +159,8 @@ def _states(targets: Sequence[tuple[Labels, Document]]) -> Iterable[Metric]:
         ("refused_paths", "Paths that the target refuses at the moment", "refused"),
     ):
         yield _gauge(name, about, TARGET, [(of, target[key]) for of, target in targets])
+    ends = [(of, target.get("certificate_expires")) for of, target in targets]
+    yield _gauge("certificate_expires_timestamp_seconds", "When this host's certificate for TLS ends", TARGET, ends)
     held = [(of, (target["held"] or {}).get("deletions", 0)) for of, target in targets]
     yield _gauge("held_deletions", "Deletions held until they are released", TARGET, held)
 

@@ -142,6 +142,8 @@ def _target(anchor: str, target: Document, mirror: Document, status: Document) -
     if target.get("reason") and not (mirror.get("held") or target.get("held")):
         yield f'<p class="reason">{_h(target["reason"])}</p>'
     yield _held(target)
+    if ending := facts.certificate(status, target):
+        yield f'<p class="reason">{escape(ending)}</p>'
     if facts.drift(target):
         yield (
             f'<div class="held"><p><strong>An audit found drift.</strong> {escape(facts.audit(status, target))}. '

@@ -13,7 +13,9 @@ from lockstep import __version__
 from lockstep.progress import Progress
 from lockstep.record import STEP, Histogram
 from lockstep.source import limits
+from lockstep.status import facts
 from lockstep.status.condition import worst
+from lockstep.transfer import certificate
 
 if TYPE_CHECKING:
     from lockstep.audits import Audit, Audits
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 PROBLEMS_SHOWN = 100
 HELD_SHOWN = 20
+CERTIFICATE_LEFT = 7 * 86400.0  # seconds; it is said long before, and by then somebody has to be called
 
 
 def document(service: Service) -> dict[str, Any]:
@@ -91,6 +94,9 @@ def _unhealthy(mirror: dict[str, Any], max_lag: float) -> list[str]:
             reasons.append(f"{name} is {target['lag']:.0f} s behind, the limit is {max_lag:.0f} s")
         elif target["state"] == "behind":
             reasons.append(f"{name} is behind: {target['reason']}")
+        ends = target["certificate_expires"]
+        if ends is not None and ends - time.time() < CERTIFICATE_LEFT:
+            reasons.append(f"{name}: {facts.certificate_ends(ends - time.time())}")
         audit = target["audit"]
         if audit is not None and audit["drift"]:
             reasons.append(
@@ -190,6 +196,7 @@ def _target(mirror: MirrorSync, target: TargetSync, audit: Optional[Audit]) -> d
             **_progress(reconcile.progress(now)),
         },
         "audit": None if audit is None else {**asdict(audit), "drift": audit.drift},
+        "certificate_expires": certificate.expires(target.config.tls.certificate) if target.config.tls else None,
         "held": {
             "deletions": standing.held_count,
             "of": standing.held_of,

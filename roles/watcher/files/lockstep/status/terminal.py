@@ -93,6 +93,8 @@ def _target_notes(about: str, target: Document, status: Document) -> Iterator[st
     found = target.get("reconcile") or {}
     if facts.under_way(found) or found.get("state") == "failed":
         yield f"{about}: reconcile: {facts.reconcile(status, target)}"
+    if ending := facts.certificate(status, target):
+        yield f"{about}: {ending}"
     if facts.drift(target):
         yield f"{about}: an audit found {facts.audit(status, target)}"
     held = target.get("held") or {}

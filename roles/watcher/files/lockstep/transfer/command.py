@@ -150,8 +150,10 @@ def _target(target: Target, timeout: int = IO_TIMEOUT, below: str = "") -> list[
         if target.password_file:
             options.append(f"--password-file={target.password_file}")
         user = f"{target.user}@" if target.user else ""
-        host = f"[{target.host}]" if ":" in target.host else target.host
+        # the near end of a tunnel to it, where there is one
+        at = target.tls or target
+        host = f"[{at.host}]" if ":" in at.host else at.host
         path = f"/{target.path}" if target.path else ""
         inside = f"{path}/{below}/" if below else path
-        return [*options, "--", "/", f"rsync://{user}{host}:{target.port}/{target.module}{inside}"]
+        return [*options, "--", "/", f"rsync://{user}{host}:{at.port}/{target.module}{inside}"]
     return [*options, "--", "/", f"/{target.path.lstrip('/')}" + (f"/{below}/" if below else "")]
