@@ -15,6 +15,8 @@ description:
     group C(nfs).
   - The whole list is checked, whichever host is asked for, and every mistake in it is named.
   - A backup host's address is its C(lockstep_address), else its C(ansible_host), else its inventory name.
+  - A target is a name, or a mapping with C(host) and C(transport), which is C(plain) or C(tls); else the transport is
+    the backup host's C(lockstep_transport), else C(plain).
 positional: nfs_host, groups, hostvars
 options:
   _input:
@@ -46,6 +48,14 @@ options:
     description: Where the password files are on the NFS host. P(lockstep.realtime.watcher_secrets#filter) names them.
     type: str
     default: /etc/lockstep/secrets
+  tls_port:
+    description: The port at which backup hosts take what comes by the transport V(tls).
+    type: int
+    default: 874
+  tls_dir:
+    description: Where the files of that transport are on the NFS host.
+    type: str
+    default: /etc/lockstep-tls
 """
 
 EXAMPLES = r"""
@@ -61,7 +71,7 @@ RETURN = r"""
 _value:
   description: >-
     Mirrors with C(name), C(source), the settings that were given, and C(targets) with C(url), C(password_file) and,
-    where given, C(rsync_options).
+    where given, C(rsync_options), and C(tls) of those that are reached so.
   type: list
   elements: dict
 """
@@ -70,11 +80,19 @@ from ansible_collections.lockstep.realtime.plugins.plugin_utils import _ends
 
 
 def watcher_mirrors(
-    mirrors, nfs_host, groups, hostvars, user="rsync_backup", port=873, secrets_dir="/etc/lockstep/secrets"
+    mirrors,
+    nfs_host,
+    groups,
+    hostvars,
+    user="rsync_backup",
+    port=873,
+    secrets_dir="/etc/lockstep/secrets",
+    tls_port=874,
+    tls_dir="/etc/lockstep-tls",
 ):
     """Mirrors of one NFS host. Raises AnsibleFilterError when anything in lockstep_mirrors is wrong."""
     found = _ends.checked(mirrors, groups, hostvars)
-    return _ends.mirrors_of(found, str(nfs_host), hostvars, user, port, secrets_dir)
+    return _ends.mirrors_of(found, str(nfs_host), hostvars, user, port, secrets_dir, tls_port, tls_dir)
 
 
 class FilterModule:

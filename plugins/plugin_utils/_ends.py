@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.lockstep.realtime.plugins.plugin_utils import _transport, _tunnels
 from ansible_collections.lockstep.realtime.plugins.plugin_utils._mirrors import Mirror, read
 
 # Module names, secret files and URLs are made of these.
@@ -31,7 +32,7 @@ def checked(mirrors: Any, groups: Groups, hostvars: HostVars | None = None) -> l
     found, problems = read(mirrors, groups)
     problems += _twice(found)
     if not problems:
-        problems = _host_names(found) + _collisions(found, hostvars or {})
+        problems = _host_names(found) + _collisions(found, hostvars or {}) + _transports(found, hostvars or {})
     if problems:
         raise AnsibleFilterError("\n".join(f"lockstep_mirrors{'' if p.startswith('[') else ': '}{p}" for p in problems))
     return found
@@ -48,15 +49,24 @@ def modules_of(mirrors: Sequence[Mirror], backup_host: str) -> list[dict[str, st
 
 
 def mirrors_of(
-    mirrors: Sequence[Mirror], nfs_host: str, hostvars: HostVars, user: str, port: int, secrets_dir: str
+    mirrors: Sequence[Mirror],
+    nfs_host: str,
+    hostvars: HostVars,
+    user: str,
+    port: int,
+    secrets_dir: str,
+    tls_port: int = _tunnels.PORT,
+    tls_dir: str = _tunnels.FOLDER,
 ) -> list[dict[str, Any]]:
     """`mirrors` of lockstep.yml for one NFS host. Raises AnsibleFilterError where an address cannot be one."""
     if not isinstance(user, str) or not _USER.match(user):
         raise AnsibleFilterError(f"watcher_mirrors: user must be letters, digits, . _ or -, not {user!r}")
-    if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
-        raise AnsibleFilterError(f"watcher_mirrors: port must be a number within 1 and 65535, not {port!r}")
-    if not isinstance(secrets_dir, str) or not secrets_dir.startswith("/"):
-        raise AnsibleFilterError(f"watcher_mirrors: secrets_dir must be an absolute path, not {secrets_dir!r}")
+    for name, number in (("port", port), ("tls_port", tls_port)):
+        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 65535:
+            raise AnsibleFilterError(f"watcher_mirrors: {name} must be a number within 1 and 65535, not {number!r}")
+    for name, path in (("secrets_dir", secrets_dir), ("tls_dir", tls_dir)):
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise AnsibleFilterError(f"watcher_mirrors: {name} must be an absolute path, not {path!r}")
     told = []
     for mirror in mirrors:
         if nfs_host not in mirror.hosts:
@@ -66,10 +76,13 @@ def mirrors_of(
         for host in mirror.targets:
             address = _address(host, hostvars)
             shown = f"[{address}]" if ":" in address else address
+            through_tls = transport_of(mirror, host, hostvars) == "tls"
             target: dict[str, Any] = {
-                "url": f"rsync://{user}@{shown}:{port}/{module}",
+                "url": f"rsync://{user}@{shown}:{tls_port if through_tls else port}/{module}",
                 "password_file": f"{str(secrets_dir).rstrip('/')}/{host}",
             }
+            if through_tls:
+                target["tls"] = _tunnels.target(host, _vars(host, hostvars), tls_dir)
             if mirror.rsync_options:
                 target["rsync_options"] = list(mirror.rsync_options)
             targets.append(target)
@@ -80,6 +93,48 @@ def mirrors_of(
 def secrets_of(mirrors: Sequence[Mirror], nfs_host: str) -> dict[str, str]:
     """File name below secrets_dir -> the backup host whose password it holds."""
     return {host: host for mirror in mirrors if nfs_host in mirror.hosts for host in mirror.targets}
+
+
+def transport_of(mirror: Mirror, backup_host: str, hostvars: HostVars) -> str:
+    """How a mirror goes to one of its targets."""
+    return _transport.of(mirror.transports, backup_host, _vars(backup_host, hostvars))
+
+
+def transports_to(mirrors: Sequence[Mirror], backup_host: str, hostvars: HostVars) -> list[str]:
+    """All ways by which mirrors come to a backup host."""
+    used = [transport_of(mirror, backup_host, hostvars) for mirror in mirrors if backup_host in mirror.targets]
+    return sorted(set(used))
+
+
+def tunnels_of(mirrors: Sequence[Mirror], nfs_host: str, hostvars: HostVars, port: int) -> list[dict[str, Any]]:
+    """The tunnels that an NFS host has, one to each backup host that it reaches by tls, in the order of the mirrors."""
+    hosts = dict.fromkeys(
+        host
+        for mirror in mirrors
+        if nfs_host in mirror.hosts
+        for host in mirror.targets
+        if transport_of(mirror, host, hostvars) == "tls"
+    )
+    told = []
+    for host in hosts:
+        address, name = _address(host, hostvars), _tunnels.server_name(host, _vars(host, hostvars))
+        shown = f"[{address}]" if ":" in address else address
+        told.append({"host": host, "name": name, "accept": _tunnels.near(host), "connect": f"{shown}:{port}"})
+    return told
+
+
+def address_of(host: str, hostvars: HostVars) -> str:
+    """Where others reach a host. Raises AnsibleFilterError where that is neither a name nor an address."""
+    return _address(host, hostvars)
+
+
+def _transports(mirrors: Sequence[Mirror], hostvars: HostVars) -> list[str]:
+    hosts = list(dict.fromkeys(host for mirror in mirrors for host in mirror.targets))
+    problems = _transport.wrong(hosts, hostvars)
+    encrypted = [
+        host for host in hosts if any(host in m.targets and transport_of(m, host, hostvars) == "tls" for m in mirrors)
+    ]
+    return problems + _tunnels.collisions(encrypted)
 
 
 def _module(mirror: Mirror, host: str) -> str:

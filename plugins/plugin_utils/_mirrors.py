@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.lockstep.realtime.plugins.plugin_utils import _settings
+from ansible_collections.lockstep.realtime.plugins.plugin_utils import _settings, _transport
 from ansible_collections.lockstep.realtime.plugins.plugin_utils._settings import is_list, kind, near, show
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
@@ -27,6 +27,7 @@ class Mirror:
     """One entry: `source` on each of `hosts` goes to `path` on each of `targets` (inventory names).
 
     `settings` are the watcher's own keys, as given and in a fixed order; what is not given is the watcher's default.
+    `transports`: of the targets whose entry says one.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Mirror:
     targets: tuple[str, ...]
     settings: dict[str, Any]
     rsync_options: tuple[str, ...]
+    transports: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def read(mirrors: Any, groups: Mapping[str, Sequence[str]]) -> tuple[list[Mirror], list[str]]:
@@ -70,6 +72,8 @@ class _Entry:
         if self.problems:
             return None
         _settings.unknown(self.entry, _KEYS, "", self.problems)
+        targets, transports = _transport.split(self.entry.get("targets"), self.problems)
+        self.entry = {**self.entry, "targets": targets}
         return Mirror(
             name=self._name(),
             source=self._path("source", ("/", *_KERNEL)),
@@ -78,6 +82,7 @@ class _Entry:
             targets=self._members("targets", "backup"),
             settings=_settings.read(self.entry, self.problems),
             rsync_options=self._texts("rsync_options"),
+            transports=transports,
         )
 
     def _name(self) -> str:

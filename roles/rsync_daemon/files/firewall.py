@@ -1,4 +1,4 @@
-"""Opens the daemon's port in the firewall that is active, for whom the daemon lets in, and closes it again.
+"""Opens the daemon's ports in the firewall that is active, for whom the daemon lets in, and closes it again.
 
 `firewall.py ORDER` prints as JSON what it did, or would do; see carry_out(). `firewall.py again RECORD` opens once more
 what the record has, where the rules of nftables have been loaded anew. What is not in the record is never closed.
@@ -27,7 +27,7 @@ class Unfit(Exception):
 def carry_out(order: dict[str, Any]) -> dict[str, Any]:
     """The `firewall` that is used (empty: none is active), and what is `opened` and `closed`, a line each.
 
-    `order` has firewall (none, auto or one of KINDS), chain, zone, port, clients, record (a path) and write. Raises
+    `order` has firewall (none, auto or one of KINDS), chain, zone, ports, clients, record (a path) and write. Raises
     Unfit and OSError.
     """
     kind = chosen(order["firewall"], order["chain"])
@@ -85,9 +85,13 @@ def place_of(kind: str, order: dict[str, Any]) -> str:
 
 def lines_of(kind: str, order: dict[str, Any]) -> list[str]:
     """What the firewall is to have, a line each, as it says it itself. Raises Unfit for a client that is no address."""
-    port, clients = int(order["port"]), [_network(client) for client in order["clients"]]
+    clients = [_network(client) for client in order["clients"]]
+    return [line for port in order["ports"] for line in _lines_of_port(kind, int(port), clients, order["chain"])]
+
+
+def _lines_of_port(kind: str, port: int, clients: list[str], chain: str) -> list[str]:
     if kind == "nftables":
-        family = order["chain"].split()[0]
+        family = chain.split(maxsplit=1)[0]
         for client in clients:
             if family != "inet" and family != _family(client, "ip", "ip6"):
                 raise Unfit(f"rsync_daemon_firewall_chain is of family {family}, and {client} is not; use one of inet")

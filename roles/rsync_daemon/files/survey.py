@@ -26,8 +26,9 @@ def survey(order: dict[str, Any]) -> dict[str, Any]:
     """What is there. Raises OSError for a configuration that cannot be read.
 
     `user` is a name with the group, comment, home and shell it is to have. `folders` are looked for, as is the file of
-    `unit` (empty: no unit is needed), and whether it `serves`, now and after each boot. `modules` are directories that
-    are to belong to `owner`, a user and a group (empty: to anybody); each is "missing", "right", or neither ("other").
+    `unit` (empty: no unit is needed), and whether it `serves`, now and after each boot; `proxy` is the path of another
+    unit, of which the same is told. `modules` are directories that are to belong to `owner`, a user and a group (empty:
+    to anybody); each is "missing", "right", or neither ("other").
     """
     program = os.path.lexists(order["program"])
     return {
@@ -42,6 +43,8 @@ def survey(order: dict[str, Any]) -> dict[str, Any]:
         "firewall": os.path.lexists(order["firewall"]),
         "unit": not order["unit"] or any(os.path.exists(f"{top}/systemd/system/{order['unit']}") for top in _UNITS),
         "serves": bool(order["unit"]) and serves(order["unit"]),
+        "proxy": os.path.lexists(order["proxy"]),
+        "proxy_serves": os.path.lexists(order["proxy"]) and serves(os.path.basename(order["proxy"])),
         "folders_missing": [folder for folder in order["folders"] if not os.path.lexists(folder)],
         "modules": {path: _state(path, order["owner"]) for path in order["modules"]},
     }

@@ -36,6 +36,12 @@ KERNEL = {
     "Suse": ["nfs-kernel-server"],
     "Archlinux": ["nfs-utils"],
 }
+TLS = {
+    "Debian": (["stunnel4", "openssl"], "/usr/bin/stunnel"),
+    "RedHat": (["stunnel", "openssl"], "/usr/bin/stunnel"),
+    "Suse": (["stunnel", "openssl"], "/usr/sbin/stunnel"),
+    "Archlinux": (["stunnel", "openssl"], "/usr/bin/stunnel"),
+}
 WATCHER = {
     "Debian": ["python3-pyinotify", "python3-yaml", "python3-prometheus-client", "rsync"],
     "RedHat": ["python3-inotify", "python3-pyyaml", "python3-prometheus_client", "rsync"],
@@ -51,7 +57,7 @@ def chosen(role: str, system: str) -> dict[str, object]:
     return yaml.safe_load(next(file for file in files if file.is_file()).read_text())  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("role", ["nfs_export", "rsync_daemon", "watcher"])
+@pytest.mark.parametrize("role", ["nfs_export", "rsync_daemon", "tls", "watcher"])
 def test_a_role_looks_for_the_names_of_its_distribution_as_these_tests_do(role: str) -> None:
     tasks = [text for file in (ROLES / role / "tasks").glob("*.yml") if "first_found" in (text := file.read_text())]
     (words,) = tasks or [(ROLES / role / "defaults/main.yml").read_text()]
@@ -87,6 +93,12 @@ def test_the_watcher_has_its_packages_on_each_system(system: str) -> None:
     assert "rsync" in names["venv"]  # type: ignore[index]
 
 
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_stunnel_has_its_package_and_program_on_each_system(system: str) -> None:
+    names = chosen("tls", system)
+    assert (names["__tls_os_packages"], names["__tls_os_stunnel"]) == TLS[SYSTEMS[system][1]]
+
+
 def test_every_role_with_names_of_distributions_is_in_these_tests() -> None:
     having = {file.parents[1].name for file in ROLES.glob("*/vars/*.yml") if file.name != "main.yml"}
-    assert having == {"nfs_export", "rsync_daemon", "watcher"}
+    assert having == {"nfs_export", "rsync_daemon", "tls", "watcher"}

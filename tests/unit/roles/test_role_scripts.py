@@ -27,6 +27,7 @@ def load(role, name):
 
 survey = load("rsync_daemon", "survey")
 daemon_process = load("rsync_daemon", "daemon_process")
+firewall = load("rsync_daemon", "firewall")
 set_limits = load("inotify_limits", "set_limits")
 
 
@@ -41,7 +42,7 @@ def look(tmp_path):
         nothing = {name: str(tmp_path / name) for name in ("config", "program")}
         order = {**nothing, "marker": MARKER, "address": "127.0.0.1", "port": 0, "group": "root", "unit": ""}
         order.update(login="nobody-has-it", login_mark="made", logrotate=str(tmp_path / "logrotate"))
-        order.update(firewall=str(tmp_path / "firewall"))
+        order.update(firewall=str(tmp_path / "firewall"), proxy=str(tmp_path / "proxy.service"))
         order["user"] = ["nobody-has-it", "root", "", "/", "/bin/sh"]
         return survey.survey({**order, "folders": [], "modules": [], "owner": [], **given})
 
@@ -61,6 +62,8 @@ def test_a_fresh_host_has_nothing(look, tmp_path):
         "firewall": False,
         "unit": False,
         "serves": False,
+        "proxy": False,
+        "proxy_serves": False,
         "folders_missing": [str(tmp_path / "etc")],
         "modules": {},
     }
@@ -147,6 +150,7 @@ def test_what_it_prints_is_one_line_of_json(look, tmp_path):
         login_mark="",
         logrotate="/",
         firewall="/",
+        proxy="/",
         group="root",
         user=["root", "root", "", "/", "/bin/sh"],
         unit="",
@@ -282,3 +286,13 @@ def test_a_limit_that_cannot_be_set_and_is_needed_is_a_problem(kernel):
 def test_a_value_that_the_kernel_does_not_take_is_told(kernel, monkeypatch):
     monkeypatch.setattr(set_limits, "_read", lambda path: 8192)
     assert "the kernel made it 8192" in set_limits.main(order(65536, 1, must=(1, 1)), str(kernel))["kept"][0]
+
+
+@pytest.mark.parametrize("kind", ["nftables", "ufw", "firewalld"])
+def test_the_firewall_is_opened_at_each_port_and_at_no_other(kind):
+    order = {"chain": "inet filter input", "clients": ["172.16.1.31"]}
+    one = firewall.lines_of(kind, {**order, "ports": [873]})
+    assert all("873" in line for line in one)
+    both = firewall.lines_of(kind, {**order, "ports": [873, 874]})
+    assert both == [*one, *(line.replace("873", "874") for line in one)]
+    assert firewall.lines_of(kind, {**order, "ports": []}) == []

@@ -14,7 +14,7 @@ ROLES = Path(__file__).parents[3] / "roles"
 WATCHER = ("/usr/bin/rsync", "/srv/data", "/etc/lockstep/secrets")
 DAEMON = ("/usr/bin/rsync", "/srv/backup/data", "/etc/rsyncd.conf")
 # What says what runs, and hardens nothing.
-PLAIN = ("ExecStart", "Restart", "RestartSec")
+PLAIN = ("ExecStart", "ExecReload", "Restart", "RestartSec")
 
 
 def rendered(role: str, template: str, **given: Any) -> list[str]:
@@ -42,12 +42,19 @@ def daemon(*touched: str, ownership: str = "fake_super", **given: Any) -> list[s
     return rendered("rsync_daemon", "drop-in.conf.j2", **{**known, **given})
 
 
+def tunnels(**given: Any) -> list[str]:
+    known = {"tls_serve": True, "__tls_program": "/usr/bin/stunnel", "__tls_config": "/etc/lockstep-tls/stunnel.conf"}
+    return rendered("tls", "lockstep-tls.service.j2", **{**known, **given})
+
+
 def capabilities(lines: list[str]) -> set[str]:
     words = [line.partition("=")[2].split() for line in lines if line.startswith("CapabilityBoundingSet=")]
     return {word for line in words for word in line}
 
 
-@pytest.mark.parametrize("lines", [watcher(), *(daemon(ownership=kind) for kind in ("fake_super", "root", "squash"))])
+@pytest.mark.parametrize(
+    "lines", [watcher(), tunnels(), *(daemon(ownership=kind) for kind in ("fake_super", "root", "squash"))]
+)
 def test_each_hardening_line_stands_below_its_reason(lines: list[str]) -> None:
     """A reason is a comment, and holds for the lines up to the next empty one."""
     bare, reason = [], False
@@ -95,3 +102,9 @@ def test_with_roots_ownership_devices_can_be_made_and_not_opened() -> None:
     lines = daemon(ownership="root")
     assert {"PrivateDevices=no", "DevicePolicy=closed", "DeviceAllow=char-* m", "DeviceAllow=block-* m"} <= {*lines}
     assert "PrivateDevices=yes" in daemon()
+
+
+def test_the_tunnels_have_a_capability_only_where_they_take_connections_at_a_low_port() -> None:
+    assert capabilities(tunnels()) == {"CAP_NET_BIND_SERVICE"}
+    assert capabilities(tunnels(tls_port=8740)) == capabilities(tunnels(tls_serve=False)) == set()
+    assert "AmbientCapabilities=CAP_NET_BIND_SERVICE" in tunnels()
