@@ -58,4 +58,3 @@ def test_a_million_changes_while_one_of_two_targets_is_down(fault: Fault) -> Non
     fault.cured(start, seconds=1800)
     memory = _memory(fault)
     assert memory <= MOST_MEMORY, f"{memory} bytes after it caught up"
-
