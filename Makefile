@@ -14,7 +14,7 @@ HERE := $(COLLECTIONS)/ansible_collections/lockstep/realtime
 export ANSIBLE_COLLECTIONS_PATH := $(COLLECTIONS)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help venv demo demo-down bench bench-core test test-quick test-unit test-system test-churn test-workloads test-sanity test-e2e test-lifecycle test-nfs test-exports test-topologies test-firewall test-migrate docs-nfs test-faults test-faults-short soak fuzz lint types build clean
+.PHONY: help venv demo demo-down bench bench-core test test-quick test-unit test-system test-churn test-workloads test-sanity test-e2e test-lifecycle test-nfs test-exports test-topologies test-firewall test-migrate docs-nfs test-faults test-faults-short soak fuzz lint lint-ansible types test-older-core test-newer-core docs test-docs gates build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,15 @@ $(VENV)/.stamp: requirements-dev.txt
 	@PYTHON='$(PYTHON)' tests/install-needs python3-venv
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+DOCS_VENV := $(CURDIR)/.venv-docs
+DOCS_BIN := $(DOCS_VENV)/bin
+
+$(DOCS_VENV)/.stamp: requirements-docs.txt
+	@PYTHON='$(PYTHON)' tests/install-needs python3-venv
+	$(PYTHON) -m venv --clear $(DOCS_VENV)
+	$(DOCS_BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
 	@touch $@
 
 # The checkout under the name that ansible finds a collection by.
@@ -65,6 +74,9 @@ lint: venv $(HERE) ## style of YAML, Ansible and Python
 	$(BIN)/yamllint --strict .
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@$(MAKE) lint-ansible
+
+lint-ansible: venv $(HERE)
 	$(BIN)/ansible-lint
 
 types: venv ## the watcher's package, strictly typed
@@ -163,8 +175,46 @@ bench: venv ## side by side with lsyncd and the guides' scripts, as docs/benchma
 bench-core: venv ## CPU time of the pure core: from events to batches
 	$(BIN)/python tests/bench/core.py
 
+# Other versions of ansible-core than the one of requirements-dev.txt: CORE=2.18.10
+test-older-core: CORE ?= 2.18.19
+test-older-core: $(HERE) ## the playbooks' syntax and the plugins' unit tests under ansible-core 2.18
+	@PYTHON='$(PYTHON)' tests/install-needs python3-venv rsync bindfs
+	rm -rf build/core
+	@mkdir -p build
+	$(PYTHON) -m venv build/core
+	build/core/bin/python -m pip install --quiet --disable-pip-version-check ansible-core==$(CORE) pyinotify==0.9.6 \
+	  -r tests/cores/requirements.txt
+	tests/cores/check build/core
+
+test-newer-core: CORE ?= 2.20.10
+test-newer-core: venv ## as root, the same under ansible-core 2.20, which wants Python 3.12 or later, on a host of the lab
+	@tests/install-needs
+	LOCKSTEP_CORE=$(CORE) $(BIN)/pytest -rA --show-capture=stdout tests/cores
+
+# antsibull-docs writes the reference, pages.py lays the guides beside it, Sphinx takes no warning, and no link may be dead.
+SITE := build/docs-site
+docs: $(DOCS_VENV)/.stamp $(HERE) ## the guides and the reference of modules, filters and roles as a site, in build/docs-site
+	rm -rf build/docs-src build/docs-trees $(SITE)
+	@mkdir -p build/docs-src/reference
+	PATH='$(DOCS_BIN)':"$$PATH" $(DOCS_BIN)/antsibull-docs collection --use-current --squash-hierarchy --fail-on-error \
+	  --dest-dir build/docs-src/reference lockstep.realtime
+	$(DOCS_BIN)/python tests/site/pages.py build/docs-src
+	LOCKSTEP_VERSION="$$(sed -n 's/^version: //p' galaxy.yml)" $(DOCS_BIN)/sphinx-build -W --keep-going -q -b html \
+	  -d build/docs-trees -c tests/site build/docs-src $(SITE)
+	$(DOCS_BIN)/python tests/site/links.py $(SITE)
+	@echo 'make: the site begins at $(SITE)/index.html'
+
+test-docs: docs venv ## every page of that site in a real browser, on a desk and on a phone
+	@tests/install-needs chromium chromium-driver
+	$(BIN)/pytest tests/site
+
+gates: $(DOCS_VENV)/.stamp ## what Ansible Galaxy asks for: documentation, changelog, importer, and lint
+	tests/gates/run
+	$(DOCS_BIN)/pre-commit validate-config .pre-commit-config.yaml
+	@$(MAKE) lint
+
 build: venv ## the collection's tarball, in build/
 	$(BIN)/ansible-galaxy collection build --force --output-path build .
 
 clean: ## what these targets made, but the demo
-	rm -rf .venv .collections .ansible build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-docs .collections .ansible build .mypy_cache .pytest_cache .ruff_cache .hypothesis

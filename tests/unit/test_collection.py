@@ -17,18 +17,29 @@ ROOT = Path(__file__).parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if (path / "tasks").is_dir())
 # these belong to the checkout alone
 NOT_SHIPPED = (
-    *("Makefile", "collections/", "galaxy.yml", "pyproject.toml", "requirements-dev.txt", "site.yml"),
+    *(
+        "Makefile",
+        "collections/",
+        "galaxy.yml",
+        "pyproject.toml",
+        "requirements-dev.txt",
+        "requirements-docs.txt",
+        "site.yml",
+    ),
     *(
         "tests/bench/",
+        "tests/cores/",
         "tests/e2e/",
         "tests/faults/",
         "tests/firewall/",
+        "tests/gates/",
         "tests/hosts/",
         "tests/install-needs",
         "tests/lab/",
         "tests/migrate/",
         "tests/nfs/",
         "tests/sanity/run",
+        "tests/site/",
         "tests/soak/",
         "tests/system/",
         "tests/tools/",
@@ -40,7 +51,14 @@ NOT_SHIPPED = (
 # what working in a checkout leaves behind
 STRAY = (
     *(".ansible/x", ".cache/x", ".collections/x", ".demo/x", ".hypothesis/x", ".mypy_cache/x", ".pytest_cache/x"),
-    *(".ruff_cache/x", ".venv/x", "build/x", "collections/ansible_collections/x", "lockstep-realtime-0.0.1.tar.gz"),
+    *(
+        ".ruff_cache/x",
+        ".venv/x",
+        ".venv-docs/x",
+        "build/x",
+        "collections/ansible_collections/x",
+        "lockstep-realtime-0.0.1.tar.gz",
+    ),
     *("plugins/modules/__pycache__/x.pyc", "roles/watcher/files/lockstep/.mypy_cache/x", "tests/output/x"),
 )
 
