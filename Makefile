@@ -65,7 +65,7 @@ test: venv $(HERE) ## everything but the long suites; as root it boots the lab's
 	@tests/install-needs $(UNIT_NEEDS) shellcheck
 	@$(MAKE) $(SIDE_BY_SIDE) test-unit test-sanity lint types
 	@$(MAKE) test-system
-	@$(MAKE) $(SIDE_BY_SIDE) test-e2e test-nfs
+	@$(MAKE) $(SIDE_BY_SIDE) test-e2e test-nfs test-faults-short
 
 test-quick: venv $(HERE) ## what needs no hosts, in minutes
 	@$(MAKE) $(SIDE_BY_SIDE) UNIT_OPTIONS='-m "not slow"' test-unit lint types
