@@ -24,7 +24,7 @@ def test_daemon_is_stopped(fault: Fault) -> None:
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        pytest.param("reject with tcp reset", "closed the connection", id="resets"),
+        pytest.param("reject with tcp reset", "nothing listens", id="resets"),
         pytest.param("reject with icmpx admin-prohibited", "no route", id="prohibits"),
         pytest.param("drop", "in time", id="drops"),
     ],
