@@ -144,6 +144,21 @@ def test_defaults_and_argument_specs_of_a_role_name_the_same_variables(name: str
 
 
 @pytest.mark.parametrize("name", ROLES)
+def test_a_template_is_the_default_of_nothing_but_text(name: str) -> None:
+    """Documentation takes what stands there for a value of the type; what a role computes is told in words."""
+    options = options_of(ROOT / "roles" / name).items()
+    templates = {option: spec["type"] for option, spec in options if "{{" in str(spec.get("default"))}
+    assert {option: kind for option, kind in templates.items() if kind not in ("str", "path")} == {}
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_every_role_says_what_it_is_for(name: str) -> None:
+    about = yaml.safe_load((ROOT / "roles" / name / "meta/main.yml").read_text())["galaxy_info"]
+    assert about["role_name"] == name
+    assert about["description"].endswith(".")
+
+
+@pytest.mark.parametrize("name", ROLES)
 def test_variables_of_a_role_carry_its_name(name: str) -> None:
     shared = ("lockstep_",)
     wrong = [option for option in options_of(ROOT / "roles" / name) if not option.startswith((f"{name}_", *shared))]
