@@ -44,7 +44,7 @@ def test_nfs_host_loses_its_power(fault: Fault, cuts: int) -> None:
         time.sleep(chance.uniform(0, 1))
         scene.lab("on", SOURCE_HOST)
     _is_back(fault)
-    fault.cured(lambda: None, same_watcher=False, told=False, most_lines=12 * (cuts + 1))
+    fault.cured(lambda: None, same_watcher=False, told=False, most_lines=28 + 12 * cuts)
     _told(fault)
 
 
@@ -55,5 +55,5 @@ def test_nfs_host_is_rebooted(fault: Fault) -> None:
     fault.is_under_load()
     scene.lab("reboot", SOURCE_HOST)
     _is_back(fault)
-    fault.cured(lambda: None, same_watcher=False, told=False, most_lines=12 * (cuts + 1))
+    fault.cured(lambda: None, same_watcher=False, told=False, most_lines=28 + 12 * cuts)
     _told(fault)
