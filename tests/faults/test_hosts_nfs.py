@@ -55,5 +55,5 @@ def test_nfs_host_is_rebooted(fault: Fault) -> None:
     fault.is_under_load()
     scene.lab("reboot", SOURCE_HOST)
     _is_back(fault)
-    fault.cured(lambda: None, same_watcher=False, told=False, most_lines=28 + 12 * cuts)
+    fault.cured(lambda: None, same_watcher=False, told=False, most_lines=40)
     _told(fault)
