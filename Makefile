@@ -14,7 +14,7 @@ HERE := $(COLLECTIONS)/ansible_collections/lockstep/realtime
 export ANSIBLE_COLLECTIONS_PATH := $(COLLECTIONS)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help venv demo demo-down bench bench-core test test-quick test-unit test-system test-churn test-workloads test-sanity test-e2e test-lifecycle test-nfs test-exports test-topologies test-firewall test-migrate docs-nfs test-faults test-faults-short soak fuzz lint lint-ansible types test-older-core test-newer-core docs test-docs gates build clean
+.PHONY: help venv demo demo-down bench bench-core bench-ssh test test-quick test-unit test-system test-churn test-workloads test-sanity test-e2e test-lifecycle test-nfs test-exports test-topologies test-firewall test-migrate docs-nfs test-faults test-faults-short soak fuzz lint lint-ansible types test-older-core test-newer-core docs test-docs gates build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,7 +56,7 @@ WORKERS ?= 3
 SPREAD := -n $(WORKERS) --dist worksteal
 
 UNIT_OPTIONS ?=
-UNIT_NEEDS := rsync bindfs prometheus systemd logrotate
+UNIT_NEEDS := rsync openssh-client bindfs prometheus systemd logrotate
 
 # What needs no hosts and waits for little runs side by side, and each says what it has to say when it is done.
 SIDE_BY_SIDE := --output-sync=target -j 2
@@ -89,7 +89,7 @@ test-unit: venv $(HERE) ## the package and the plugins, without a host
 WORKLOADS := git logrotate stress-ng unzip vim zip
 
 test-system: venv ## the watcher against a real rsync daemon on this machine, its page in a real browser
-	@tests/install-needs rsync acl inotify-tools chromium chromium-driver prometheus $(WORKLOADS)
+	@tests/install-needs rsync openssh-client openssh-server acl inotify-tools chromium chromium-driver prometheus $(WORKLOADS)
 	$(BIN)/pytest $(SPREAD) tests/system
 
 test-workloads: venv ## other people's programs in the source, at length
@@ -99,9 +99,10 @@ test-workloads: venv ## other people's programs in the source, at length
 # OPERATIONS=100000 is the nightly form; one that fails prints the command that plays it again.
 OPERATIONS ?= 100000
 SEED ?= $(shell date +%s)
-test-churn: venv ## random operations and faults, then equal trees (OPERATIONS=100000 SEED=1)
-	@tests/install-needs rsync
-	OPERATIONS=$(OPERATIONS) SEED=$(SEED) $(BIN)/pytest tests/system/test_churn.py -k equal_trees -rA --show-capture=stdout --tb=short
+WAY ?=
+test-churn: venv ## random operations and faults, then equal trees (OPERATIONS=100000 SEED=1 WAY=ssh)
+	@tests/install-needs rsync openssh-client openssh-server
+	OPERATIONS=$(OPERATIONS) SEED=$(SEED) WAY=$(WAY) $(BIN)/pytest tests/system/test_churn.py -k '$(if $(WAY),over_ssh,end_in_equal_trees and not over_ssh)' -rA --show-capture=stdout --tb=short
 
 # A fraction of an hour will do: HOURS=0.1
 HOURS ?= 1
@@ -136,7 +137,7 @@ test-exports: venv $(HERE) ## as root, the role nfs_export with both servers, on
 	@tests/install-needs
 	$(BIN)/pytest tests/nfs/test_role.py
 
-test-topologies: venv $(HERE) ## as root, a chain of three hosts, on the lab's hosts
+test-topologies: venv $(HERE) ## as root, a chain of three hosts, and mirrors over ssh, on the lab's hosts
 	@tests/install-needs
 	$(BIN)/pytest tests/topologies
 
@@ -171,6 +172,10 @@ bench: venv ## side by side with lsyncd and the guides' scripts, as docs/benchma
 	$(BIN)/python tests/bench/run.py $(if $(QUICK),--quick )$(if $(DOCS),--docs '$(DOCS)' )--results build/bench.json \
 	  --command 'make bench$(if $(QUICK), QUICK=1)'
 	@$(if $(DOCS),,echo 'make: docs/benchmarks.md is left as it is (DOCS=docs writes it)' >&2)
+
+bench-ssh: venv ## the lag of isolated changes over ssh beside the plain daemon's, in one run
+	@tests/install-needs rsync openssh-client openssh-server
+	$(BIN)/python tests/bench/over_ssh.py
 
 bench-core: venv ## CPU time of the pure core: from events to batches
 	$(BIN)/python tests/bench/core.py

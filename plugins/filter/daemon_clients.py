@@ -58,7 +58,7 @@ from ansible_collections.lockstep.realtime.plugins.plugin_utils import _admissio
 def daemon_clients(mirrors, backup_host, groups, hostvars):
     """Who connects to one backup host. Raises AnsibleFilterError when anything in lockstep_mirrors is wrong."""
     found = _ends.checked(mirrors, groups, hostvars)
-    return _admission.clients_of(found, str(backup_host), hostvars)
+    return _admission.clients_of(_ends.by_daemon(found, hostvars), str(backup_host), hostvars)
 
 
 class FilterModule:

@@ -57,7 +57,7 @@ from ansible_collections.lockstep.realtime.plugins.plugin_utils import _admissio
 def daemon_connections(mirrors, backup_host, groups, hostvars):
     """How many connections one backup host takes. Raises AnsibleFilterError for any mistake in lockstep_mirrors."""
     found = _ends.checked(mirrors, groups, hostvars)
-    return _admission.connections_of(found, str(backup_host))
+    return _admission.connections_of(_ends.by_daemon(found, hostvars), str(backup_host))
 
 
 class FilterModule:

@@ -60,6 +60,7 @@ from ansible_collections.lockstep.realtime.plugins.plugin_utils import _admissio
 def daemon_modules(mirrors, backup_host, groups, hostvars=None):
     """Modules of one backup host. Raises AnsibleFilterError when anything in lockstep_mirrors is wrong."""
     found = _ends.checked(mirrors, groups, hostvars)
+    found = _ends.by_daemon(found, hostvars)
     return _admission.kept_apart(_ends.modules_of(found, str(backup_host)), found, str(backup_host), hostvars)
 
 

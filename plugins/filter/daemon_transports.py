@@ -47,7 +47,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(plain), C(tls), both, or none.
+  description: Of C(plain), C(tls) and C(ssh) those that are used; none where nothing comes here.
   type: list
   elements: str
 """

@@ -15,8 +15,9 @@ description:
     group C(nfs).
   - The whole list is checked, whichever host is asked for, and every mistake in it is named.
   - A backup host's address is its C(lockstep_address), else its C(ansible_host), else its inventory name.
-  - A target is a name, or a mapping with C(host) and C(transport), which is C(plain) or C(tls); else the transport is
-    the backup host's C(lockstep_transport), else C(plain).
+  - A target is a name, or a mapping with C(host) and C(transport), which is C(plain), C(tls) or C(ssh); else the
+    transport is the backup host's C(lockstep_transport), else C(plain). Over C(ssh) each mirror has a key of its own,
+    which is restricted to the directory of the mirror.
 positional: nfs_host, groups, hostvars
 options:
   _input:
@@ -71,7 +72,8 @@ RETURN = r"""
 _value:
   description: >-
     Mirrors with C(name), C(source), the settings that were given, and C(targets) with C(url), C(password_file) and,
-    where given, C(rsync_options), and C(tls) of those that are reached so.
+    where given, C(rsync_options), and C(tls) of those that are reached so. Those over C(ssh) have C(ssh_key),
+    C(ssh_known_hosts) and C(fake_super) in place of C(password_file).
   type: list
   elements: dict
 """

@@ -54,7 +54,8 @@ from ansible_collections.lockstep.realtime.plugins.plugin_utils import _ends
 
 def watcher_secrets(mirrors, nfs_host, groups, hostvars=None):
     """Password files of one NFS host. Raises AnsibleFilterError when anything in lockstep_mirrors is wrong."""
-    return _ends.secrets_of(_ends.checked(mirrors, groups, hostvars), str(nfs_host))
+    found = _ends.by_daemon(_ends.checked(mirrors, groups, hostvars), hostvars)
+    return _ends.secrets_of(found, str(nfs_host))
 
 
 class FilterModule:

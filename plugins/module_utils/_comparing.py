@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from ansible_collections.lockstep.realtime.plugins.module_utils import _difference, _rsync
+from ansible_collections.lockstep.realtime.plugins.module_utils import _difference, _remote_shell, _rsync
 from ansible_collections.lockstep.realtime.plugins.module_utils._endpoint import Endpoint
 from ansible_collections.lockstep.realtime.plugins.module_utils._left_out import Sieve
 
@@ -49,7 +49,7 @@ class Way:
     def command(self, *options: str) -> list[str]:
         """What is common to all: the attributes that the watcher keeps, names as they are, and the target's options."""
         start = [option for option in _rsync.connection(self.program, self.endpoint) if "--timeout=" not in option]
-        return [
+        command = [
             *start,
             f"--timeout={SILENCE}",
             "-lptgoD",
@@ -63,6 +63,7 @@ class Way:
             *self.endpoint.options,
             *options,
         ]
+        return _remote_shell.said(command) if self.endpoint.shell else command
 
     def everything(self) -> list[str]:
         """Tells every entry of the source, what is equal too, and every one that only the target has."""

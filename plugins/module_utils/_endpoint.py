@@ -1,20 +1,27 @@
 # Copyright (c) 2026, The lockstep.realtime authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A target as rsync is told of it: rsync://USER@HOST:PORT/MODULE[/PATH] or file:///PATH."""
+"""A target as rsync is told of it: rsync://USER@HOST:PORT/MODULE[/PATH], ssh://USER@HOST:PORT/PATH or file:///PATH."""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
-from dataclasses import dataclass
-from typing import Optional
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Optional
 
-_FORMS = "write rsync://USER@HOST[:PORT]/MODULE[/PATH] or file:///PATH"
+from ansible_collections.lockstep.realtime.plugins.module_utils import _remote_shell
+
+_FORMS = "write rsync://USER@HOST[:PORT]/MODULE[/PATH], ssh://[USER@]HOST[:PORT]/PATH or file:///PATH"
 _DAEMON = re.compile(
     r"rsync://(?:(?P<user>[^@/:]+)@)?(?P<host>\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[\w][\w.-]*)(?::(?P<port>\d{1,5}))?"
     r"/(?P<module>[^/]+)(?P<path>/.*)?"
+)
+_SSH = re.compile(
+    r"ssh://(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9_.-]*)@)?(?P<host>\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[\w][\w.-]*)"
+    r"(?::(?P<port>\d{1,5}))?/(?P<path>.*)"
 )
 
 
@@ -29,7 +36,8 @@ class Endpoint:
     C(source) is what rsync is told, with a slash at the end: the module's root. C(path) is the place below it, as bytes
     for names ("" or with a slash at the end): told as part of the source, rsync 3.5.0's daemon without chroot takes
     every name given by list for vanished (exit 24). C(options) are the operator's own for transfers to it. C(through)
-    is this host's end of a tunnel to it, as HOST:PORT, which then stands in C(source).
+    is this host's end of a tunnel to it, as HOST:PORT, which then stands in C(source). C(shell) are the options by
+    which rsync goes over ssh, to C(port).
     """
 
     url: str
@@ -40,6 +48,13 @@ class Endpoint:
     password_file: Optional[str]
     options: tuple[str, ...] = ()
     through: Optional[str] = None
+    shell: tuple[str, ...] = ()
+    port: int = 0
+
+    @property
+    def local(self) -> bool:
+        """Is it a directory of this host?"""
+        return not self.daemon and self.url.startswith("file://")
 
 
 def password_in(url: str) -> Optional[str]:
@@ -59,7 +74,7 @@ def parse(url: str, password_file: Optional[str] = None, through: Optional[str] 
     if password_in(url) is not None:
         raise EndpointError(f"target {shown}: a password has no place in a URL; give it in a password_file")
     if url.startswith("ssh://"):
-        raise EndpointError(f"target {url}: ssh:// is not supported; {_FORMS}")
+        return _over_ssh(url)
     if url.startswith("file://"):
         path = url[len("file://") :]
         if not path.startswith("/"):
@@ -83,6 +98,42 @@ def parse(url: str, password_file: Optional[str] = None, through: Optional[str] 
             )
         root = f"{url[: match.start('host')]}{through}/{match['module']}/"
     return Endpoint(url, name, root, os.fsencode(path + "/" if path else ""), True, password_file, through=through)
+
+
+def told(target: Mapping[str, Any]) -> Endpoint:
+    """The target that an entry names, with all that it says beside the url. Raises EndpointError."""
+    endpoint = parse(target["url"], target.get("password_file"), (target.get("tls") or {}).get("connect"))
+    options = tuple(map(str, target.get("rsync_options") or ()))
+    if not endpoint.url.startswith("ssh://"):
+        check_password_file(endpoint)
+        return replace(endpoint, options=options)
+    key = str(target.get("ssh_key") or _remote_shell.KEY_FILE)
+    known = str(target.get("ssh_known_hosts") or _remote_shell.KNOWN_HOSTS)
+    for name, path in (("ssh_key", key), ("ssh_known_hosts", known)):
+        if not re.fullmatch(r"/[^\s'\"\\%$~]*", path):
+            raise EndpointError(f"target {endpoint.name}: {name} {path}: must be absolute, without spaces and quotes")
+        if not os.access(path, os.R_OK):
+            raise EndpointError(f"target {endpoint.name}: {name} {path}: is not there, or this user may not read it")
+    shell = _remote_shell.options(endpoint.port, key, known, bool(target.get("fake_super")))
+    return replace(endpoint, options=options, shell=shell)
+
+
+def _over_ssh(url: str) -> Endpoint:
+    match = _SSH.fullmatch(url)
+    if match is None:
+        raise EndpointError(f"target {url}: not the address of a target; {_FORMS}")
+    port = int(match["port"] or 22)
+    if not 1 <= port <= 65535:
+        raise EndpointError(f"target {url}: port {match['port']} is not between 1 and 65535")
+    path = "/".join(part for part in match["path"].split("/") if part not in ("", "."))
+    if ".." in path.split("/"):
+        raise EndpointError(f"target {url}: a path has no '..'")
+    if not path.isprintable() or set("*?[]{}\\") & set(path):
+        raise EndpointError(f"target {url}: rsync or rrsync would expand what is in the path")
+    user = f"{match['user']}@" if match["user"] else ""
+    root = f"{user}{match['host']}:/{path}"
+    name = "/".join(part for part in (match["host"], path) if part)
+    return Endpoint(url, name, root.rstrip("/") + "/", b"", False, None, port=port)
 
 
 def check_password_file(endpoint: Endpoint) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Optional
 
 from ansible.module_utils.basic import missing_required_lib
@@ -76,7 +76,7 @@ def nearest(name: str, known: list[str]) -> str:
 
 def given(name: Optional[str], source: str, targets: list[dict[str, Any]]) -> Mirror:
     """A mirror whose source and targets are options of the task. Raises MirrorError, EndpointError."""
-    return _checked(Mirror(name or source, source, tuple(_target(target) for target in targets)))
+    return _checked(Mirror(name or source, source, tuple(_endpoint.told(target) for target in targets)))
 
 
 def configured(path: str, name: str) -> Mirror:
@@ -104,7 +104,7 @@ def configured(path: str, name: str) -> Mirror:
         Mirror(
             name,
             entry["source"],
-            tuple(_target(target) for target in targets),
+            tuple(_endpoint.told(target) for target in targets),
             entry.get("delete", True) is True,
             document.get("rsync"),
             rules,
@@ -147,13 +147,6 @@ def _load(path: str) -> dict[str, Any]:
     return document
 
 
-def _target(target: dict[str, Any]) -> _endpoint.Endpoint:
-    tls = target.get("tls") or {}
-    endpoint = _endpoint.parse(target["url"], target.get("password_file"), tls.get("connect"))
-    _endpoint.check_password_file(endpoint)
-    return replace(endpoint, options=tuple(map(str, target.get("rsync_options") or ())))
-
-
 def _checked(mirror: Mirror) -> Mirror:
     start = f"mirror {mirror.name}: source {mirror.source}"
     if not os.path.isabs(mirror.source):
@@ -163,9 +156,9 @@ def _checked(mirror: Mirror) -> Mirror:
     if not os.path.isdir(mirror.source):
         raise MirrorError(f"{start}: is not a directory")
     for endpoint in mirror.targets:
-        if not endpoint.daemon and not os.path.isdir(endpoint.source):
+        if endpoint.local and not os.path.isdir(endpoint.source):
             raise MirrorError(f"mirror {mirror.name}: target {endpoint.name}: is not a directory of this host")
-    places = [(endpoint.source, endpoint.path) for endpoint in mirror.targets]
+    places = [(endpoint.source, endpoint.path, endpoint.shell) for endpoint in mirror.targets]
     for endpoint, place in zip(mirror.targets, places):
         if places.count(place) > 1:
             raise MirrorError(f"mirror {mirror.name}: target {endpoint.name}: is listed twice")

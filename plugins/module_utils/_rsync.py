@@ -26,6 +26,9 @@ _HINTS = {
     "or the daemon cannot read its own",
     "Unknown module": "the daemon has no module of this name",
     "Connection refused": "no rsync daemon answers there",
+    "HOST IDENTIFICATION HAS CHANGED": "the target's host key is another one than ssh_known_hosts has",
+    "Host key verification failed": "ssh_known_hosts has no key of the target, or another one",
+    "Permission denied (publickey": "the target does not take ssh_key: see authorized_keys there",
     "max connections": "the daemon's 'max connections' are all in use",
     "did not see server greeting": "what listens there is no rsync daemon; or where the target is reached through "
     "lockstep-tls, that does not get through to it, and lockstep status says why",
@@ -90,6 +93,7 @@ def connection(program: str, endpoint: Endpoint) -> list[str]:
     if endpoint.daemon:
         # without TCP_NODELAY the kernel holds the list of names back for 40 ms
         command += ["--sockopts=TCP_NODELAY", f"--contimeout={CONNECT_SECONDS}"]
+    command += endpoint.shell
     if endpoint.password_file is not None:
         command.append(f"--password-file={endpoint.password_file}")
     return command

@@ -75,7 +75,8 @@ options:
     suboptions:
       url:
         description:
-          - C(rsync://USER@HOST[:PORT]/MODULE[/PATH]) or C(file:///PATH), without a password.
+          - C(rsync://USER@HOST[:PORT]/MODULE[/PATH]), C(ssh://[USER@]HOST[:PORT]/PATH) or C(file:///PATH), without a
+            password.
         type: str
         required: true
       password_file:
@@ -83,6 +84,24 @@ options:
           - The file with the daemon's password. Others must not have access to it, and root's rsync wants it to be
             root's.
         type: path
+      ssh_key:
+        description:
+          - The private key that is shown over ssh. It must have no passphrase, and must not be open to others.
+        type: path
+        default: /etc/lockstep/secrets/ssh_key
+        version_added: 0.2.0
+      ssh_known_hosts:
+        description:
+          - The file with the keys of hosts, of which a target over ssh must have one.
+        type: path
+        default: /etc/lockstep/secrets/ssh_known_hosts
+        version_added: 0.2.0
+      fake_super:
+        description:
+          - Whether owners, modes and devices are kept in extended attributes of a target over ssh.
+        type: bool
+        default: false
+        version_added: 0.2.0
       rsync_options:
         description:
           - Options of the mirror's transfers that say what is kept, such as V(-A) and V(-X).
@@ -334,6 +353,7 @@ from ansible_collections.lockstep.realtime.plugins.module_utils import (
     _endpoint,
     _mirror,
     _progress,
+    _remote_shell,
     _rsync,
     _status,
     _telling,
@@ -430,6 +450,9 @@ def main() -> None:
                     "options": {
                         "url": {"type": "str", "required": True},
                         "password_file": {"type": "path", "no_log": False},
+                        "ssh_key": {"type": "path", "default": _remote_shell.KEY_FILE, "no_log": False},
+                        "ssh_known_hosts": {"type": "path", "default": _remote_shell.KNOWN_HOSTS},
+                        "fake_super": {"type": "bool", "default": False},
                         "rsync_options": {"type": "list", "elements": "str", "default": []},
                     },
                 },

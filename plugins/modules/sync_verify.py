@@ -68,7 +68,8 @@ options:
     suboptions:
       url:
         description:
-          - C(rsync://USER@HOST[:PORT]/MODULE[/PATH]) or C(file:///PATH), without a password.
+          - C(rsync://USER@HOST[:PORT]/MODULE[/PATH]), C(ssh://[USER@]HOST[:PORT]/PATH) or C(file:///PATH), without a
+            password.
         type: str
         required: true
       password_file:
@@ -76,6 +77,24 @@ options:
           - The file with the daemon's password. Others must not have access to it, and root's rsync wants it to be
             root's.
         type: path
+      ssh_key:
+        description:
+          - The private key that is shown over ssh. It must have no passphrase, and must not be open to others.
+        type: path
+        default: /etc/lockstep/secrets/ssh_key
+        version_added: 0.2.0
+      ssh_known_hosts:
+        description:
+          - The file with the keys of hosts, of which a target over ssh must have one.
+        type: path
+        default: /etc/lockstep/secrets/ssh_known_hosts
+        version_added: 0.2.0
+      fake_super:
+        description:
+          - Whether owners, modes and devices are kept in extended attributes of a target over ssh.
+        type: bool
+        default: false
+        version_added: 0.2.0
   client:
     description:
       - Makes the changes as a client of the NFS host does, such as a web server, in its mount of the source.
@@ -246,6 +265,7 @@ from ansible_collections.lockstep.realtime.plugins.module_utils import (
     _client,
     _endpoint,
     _mirror,
+    _remote_shell,
     _rsync,
     _steps,
     _verdict,
@@ -328,6 +348,9 @@ def main() -> None:
                     "options": {
                         "url": {"type": "str", "required": True},
                         "password_file": {"type": "path", "no_log": False},
+                        "ssh_key": {"type": "path", "default": _remote_shell.KEY_FILE, "no_log": False},
+                        "ssh_known_hosts": {"type": "path", "default": _remote_shell.KNOWN_HOSTS},
+                        "fake_super": {"type": "bool", "default": False},
                     },
                 },
                 "client": {

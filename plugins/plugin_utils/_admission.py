@@ -31,7 +31,7 @@ def clients_of(mirrors: Sequence[Mirror], backup_host: str, hostvars: HostVars) 
     Raises AnsibleFilterError where that is neither a name nor an address.
     """
     hosts = [host for mirror in mirrors if backup_host in mirror.targets for host in mirror.hosts]
-    return list(dict.fromkeys(place for host in dict.fromkeys(hosts) for place in _places(host, hostvars)))
+    return list(dict.fromkeys(place for host in dict.fromkeys(hosts) for place in places_of(host, hostvars)))
 
 
 def kept_apart(
@@ -41,7 +41,7 @@ def kept_apart(
     if hostvars is None:
         return [dict(module) for module in modules]
     hosts = [host for mirror in mirrors if backup_host in mirror.targets for host in mirror.hosts]
-    return [{**module, "hosts_allow": _places(host, hostvars)} for module, host in zip(modules, hosts)]
+    return [{**module, "hosts_allow": places_of(host, hostvars)} for module, host in zip(modules, hosts)]
 
 
 def connections_of(mirrors: Sequence[Mirror], backup_host: str) -> int:
@@ -50,7 +50,8 @@ def connections_of(mirrors: Sequence[Mirror], backup_host: str) -> int:
     return len(pairs) * A_MIRROR * TIMES + len(set(pairs)) * A_HOST
 
 
-def _places(host: str, hostvars: HostVars) -> list[str]:
+def places_of(host: str, hostvars: HostVars) -> list[str]:
+    """Where one NFS host comes from. Raises AnsibleFilterError where that is neither a name nor an address."""
     try:
         known: Mapping[str, Any] = hostvars[host]
     except KeyError:

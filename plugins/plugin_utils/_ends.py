@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.lockstep.realtime.plugins.plugin_utils import _transport, _tunnels
+from ansible_collections.lockstep.realtime.plugins.plugin_utils import _ssh, _transport, _tunnels
 from ansible_collections.lockstep.realtime.plugins.plugin_utils._mirrors import Mirror, read
 
 # Module names, secret files and URLs are made of these.
@@ -76,18 +77,30 @@ def mirrors_of(
         for host in mirror.targets:
             address = _address(host, hostvars)
             shown = f"[{address}]" if ":" in address else address
-            through_tls = transport_of(mirror, host, hostvars) == "tls"
-            target: dict[str, Any] = {
-                "url": f"rsync://{user}@{shown}:{tls_port if through_tls else port}/{module}",
-                "password_file": f"{str(secrets_dir).rstrip('/')}/{host}",
-            }
-            if through_tls:
-                target["tls"] = _tunnels.target(host, _vars(host, hostvars), tls_dir)
+            transport = transport_of(mirror, host, hostvars)
+            if transport == _ssh.SSH:
+                target = _ssh.target(mirror.name, address, vars_of(host, hostvars), secrets_dir)
+            else:
+                target = {
+                    "url": f"rsync://{user}@{shown}:{tls_port if transport == 'tls' else port}/{module}",
+                    "password_file": f"{str(secrets_dir).rstrip('/')}/{host}",
+                }
+            if transport == "tls":
+                target["tls"] = _tunnels.target(host, vars_of(host, hostvars), tls_dir)
             if mirror.rsync_options:
                 target["rsync_options"] = list(mirror.rsync_options)
             targets.append(target)
         told.append({"name": mirror.name, "source": mirror.source, **mirror.settings, "targets": targets})
     return told
+
+
+def places_of(mirror: Mirror, backup_host: str) -> list[dict[str, str]]:
+    """Where a mirror writes on one backup host: the name, the path, and of which NFS host it is."""
+    return [
+        {"name": _module(mirror, host), "path": _place(mirror, host), "host": host}
+        for host in mirror.hosts
+        if backup_host in mirror.targets
+    ]
 
 
 def secrets_of(mirrors: Sequence[Mirror], nfs_host: str) -> dict[str, str]:
@@ -97,7 +110,7 @@ def secrets_of(mirrors: Sequence[Mirror], nfs_host: str) -> dict[str, str]:
 
 def transport_of(mirror: Mirror, backup_host: str, hostvars: HostVars) -> str:
     """How a mirror goes to one of its targets."""
-    return _transport.of(mirror.transports, backup_host, _vars(backup_host, hostvars))
+    return _transport.of(mirror.transports, backup_host, vars_of(backup_host, hostvars))
 
 
 def transports_to(mirrors: Sequence[Mirror], backup_host: str, hostvars: HostVars) -> list[str]:
@@ -117,10 +130,20 @@ def tunnels_of(mirrors: Sequence[Mirror], nfs_host: str, hostvars: HostVars, por
     )
     told = []
     for host in hosts:
-        address, name = _address(host, hostvars), _tunnels.server_name(host, _vars(host, hostvars))
+        address, name = _address(host, hostvars), _tunnels.server_name(host, vars_of(host, hostvars))
         shown = f"[{address}]" if ":" in address else address
         told.append({"host": host, "name": name, "accept": _tunnels.near(host), "connect": f"{shown}:{port}"})
     return told
+
+
+def by_daemon(mirrors: Sequence[Mirror], hostvars: HostVars | None) -> list[Mirror]:
+    """The mirrors with those targets alone that an rsync daemon serves."""
+    return _only(mirrors, hostvars or {}, over_ssh=False)
+
+
+def over_ssh(mirrors: Sequence[Mirror], hostvars: HostVars) -> list[Mirror]:
+    """The mirrors with those targets alone that are reached over ssh."""
+    return _only(mirrors, hostvars, over_ssh=True)
 
 
 def address_of(host: str, hostvars: HostVars) -> str:
@@ -128,9 +151,21 @@ def address_of(host: str, hostvars: HostVars) -> str:
     return _address(host, hostvars)
 
 
+def _only(mirrors: Sequence[Mirror], hostvars: HostVars, over_ssh: bool) -> list[Mirror]:
+    kept = []
+    for mirror in mirrors:
+        targets = [host for host in mirror.targets if (transport_of(mirror, host, hostvars) == _ssh.SSH) is over_ssh]
+        kept.append(dataclasses.replace(mirror, targets=tuple(targets)))
+    return kept
+
+
 def _transports(mirrors: Sequence[Mirror], hostvars: HostVars) -> list[str]:
     hosts = list(dict.fromkeys(host for mirror in mirrors for host in mirror.targets))
     problems = _transport.wrong(hosts, hostvars)
+    for host in hosts if not problems else ():
+        paths = {mirror.name: mirror.path for mirror in over_ssh(mirrors, hostvars) if host in mirror.targets}
+        if paths:
+            problems += _ssh.problems(host, vars_of(host, hostvars), paths)
     encrypted = [
         host for host in hosts if any(host in m.targets and transport_of(m, host, hostvars) == "tls" for m in mirrors)
     ]
@@ -146,7 +181,7 @@ def _place(mirror: Mirror, host: str) -> str:
 
 
 def _address(host: str, hostvars: HostVars) -> str:
-    known = _vars(host, hostvars)
+    known = vars_of(host, hostvars)
     address = str(known.get("lockstep_address") or known.get("ansible_host") or host)
     if not _ADDRESS.match(address):
         raise AnsibleFilterError(
@@ -155,7 +190,8 @@ def _address(host: str, hostvars: HostVars) -> str:
     return address
 
 
-def _vars(host: str, hostvars: HostVars) -> Mapping[str, Any]:
+def vars_of(host: str, hostvars: HostVars) -> Mapping[str, Any]:
+    """The variables of a host; none of one that is not in the inventory."""
     try:
         return hostvars[host]
     except KeyError:
@@ -258,7 +294,7 @@ def _inside(path: str, tree: str) -> bool:
 def _same_machine(one: str, other: str, hostvars: HostVars) -> bool:
     if one == other:
         return True
-    first, second = _vars(one, hostvars), _vars(other, hostvars)
+    first, second = vars_of(one, hostvars), vars_of(other, hostvars)
     if first.get("ansible_connection") == second.get("ansible_connection") == "local":
         return True
     # Two names with one address may still be two machines behind different jump hosts or ports.

@@ -62,20 +62,25 @@ def migrated(
                 f"{host}: a target that is a folder of this host cannot be migrated; make it a backup host's"
             )
         for mirror in converted["lockstep_mirrors"]:
-            strange = [target for target in mirror["targets"] if target not in known]
+            strange = [name for name in map(_name, mirror["targets"]) if name not in known]
             if strange:
                 problems.append(
                     f"{host}: mirror {mirror['name']}: {', '.join(strange)} is no host of group backup (known are "
                     f"{', '.join(sorted(known))}); add it, or give a host of it lockstep_address"
                 )
                 continue
-            targets = [known[target] for target in mirror["targets"]]
+            targets = [known[name] for name in map(_name, mirror["targets"])]
             there = {**module_paths(daemons.get(targets[0], "")), **paths}
             again = _convert.converted(converter, given["text"], there, known)["lockstep_mirrors"]
             _add(found, next(other for other in again if other["name"] == mirror["name"]), host)
     if problems:
         raise AnsibleFilterError("\n".join(problems))
     return {"mirrors": found, "differences": differences}
+
+
+def _name(target: Any) -> str:
+    """The host of a target, which is a name, or a mapping with one."""
+    return str(target["host"] if isinstance(target, Mapping) else target)
 
 
 def _add(found: list[dict[str, Any]], mirror: dict[str, Any], host: str) -> None:

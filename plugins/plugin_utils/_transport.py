@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.lockstep.realtime.plugins.plugin_utils import _settings
 
 PLAIN = "plain"
-TRANSPORTS = (PLAIN, "tls")
+TRANSPORTS = (PLAIN, "tls", "ssh")
 _KEYS = ("host", "transport")
 
 

@@ -140,7 +140,7 @@ class Ours(Subject):
             f"state_dir: {self.folder}/state\nlog_level: info\n"
             f"status: {{listen: '127.0.0.1:{self._port}', socket: {self.folder}/status.sock, max_lag: 60.0}}\n"
             f"mirrors:\n- name: data\n  source: {place.source}\n{self.mirror}"
-            f"  targets:\n  - url: {place.url().rstrip('/')}\n    password_file: {place.password_file}\n"
+            f"  targets: [{json.dumps(self.target())}]\n"
         )
         self._ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._ready.bind(str(self.folder / "notify"))
@@ -148,6 +148,10 @@ class Ours(Subject):
         self.environment["INVOCATION_ID"] = "bench"  # as systemd: nothing has to see to it that no rsync outlives it
         launch = "import sys; sys.path.insert(0, sys.argv.pop(1)); from lockstep.cli import main; sys.exit(main())"
         return [sys.executable, "-I", "-c", launch, str(self.package), "run", "--config", str(config)]
+
+    def target(self) -> dict[str, str]:
+        """As the configuration has it."""
+        return {"url": self.place.url().rstrip("/"), "password_file": str(self.place.password_file)}
 
     def wait_watched(self, seconds: float) -> None:
         """Until the service manager would take it for ready, which is when all is watched.  sd_notify(3)."""

@@ -80,7 +80,7 @@ class Faults:
         """One of those that it has under way or waiting."""
         process = self._rig.watcher.process
         if process is not None:
-            own = [number for number, line in processes(self._rig.daemon.url()).items() if line.startswith("rsync")]
+            own = [number for number, line in processes(self._rig.daemon.mark).items() if line.startswith("rsync")]
             for number in sorted(own)[: self._random.choice([1, 1, 100])]:
                 _kill(number)
 

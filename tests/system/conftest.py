@@ -18,6 +18,7 @@ collect_ignore_glob = [] if os.geteuid() == 0 else ["*_root.py"]
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tools")]
 
 from rig import Daemon, Watcher, processes, wait_for  # noqa: E402 (found by the line above)
+from sshd import Sshd  # noqa: E402
 from trees import differences  # noqa: E402
 
 
@@ -25,7 +26,7 @@ from trees import differences  # noqa: E402
 class Rig:
     source: Path
     target: Path
-    daemon: Daemon
+    daemon: Any  # a Daemon, or an Sshd in its place
     watcher: Watcher
     fences: int = 0
 
@@ -71,18 +72,18 @@ class Rig:
 
 
 @contextlib.contextmanager
-def assembled(folder: Path, before: Sequence[str] = ()) -> Iterator[Rig]:
+def assembled(folder: Path, before: Sequence[str] = (), sshd: Sshd | None = None) -> Iterator[Rig]:
     """A rig in this folder, its daemon running; at the end everything is stopped, and nothing may be left running.
 
-    `before`: a command that runs the daemon's, to put it into another namespace.
+    `before`: a command that runs the daemon's, to put it into another namespace.  `sshd`: in the daemon's place.
     """
     source = folder / "source"
     source.mkdir()
-    daemon = Daemon(folder, before=before)
-    watcher = Watcher(folder, source, [{"url": daemon.url(), "password_file": str(daemon.password_file)}])
+    daemon = sshd or Daemon(folder, before=before)
+    watcher = Watcher(folder, source, [daemon.target()])
     daemon.start()
     try:
-        yield Rig(source, folder / "backup", daemon, watcher)
+        yield Rig(source, folder / (sshd.path if sshd else "backup"), daemon, watcher)
     finally:
         if watcher.process is not None:
             watcher.stop()

@@ -103,6 +103,15 @@ class Daemon:
     def url(self, module: str = "backup", path: str = "") -> str:
         return f"rsync://{USER}@127.0.0.1:{self.port}/{module}{path}"
 
+    @property
+    def mark(self) -> str:
+        """What stands in the command lines of the watcher's processes for it."""
+        return self.url()
+
+    def target(self) -> dict[str, Any]:
+        """As the watcher's configuration has it."""
+        return {"url": self.url(), "password_file": str(self.password_file)}
+
     def _starts(self) -> bool:
         if self._process is None or self._process.poll() is not None:  # its port may be taken for a moment
             self._process = subprocess.Popen(

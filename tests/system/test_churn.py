@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import random
+import stat
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -20,10 +21,12 @@ import pytest
 from churn import NAMES, Churn
 from churn_faults import Faults
 from churn_renames import RenamingChurn
-from conftest import Rig
+from conftest import Rig, assembled
+from sshd import Sshd
 from trees import differences
 
 OPERATIONS = int(os.environ.get("OPERATIONS", "5000"))
+WAY = os.environ.get("WAY", "")  # ssh: only that is played, at length
 SEED = int(os.environ.get("SEED", "1"))
 EACH = 5000 if "OPERATIONS" in os.environ else 1000  # operations of one seed
 SEEDS = range(SEED, SEED - (-OPERATIONS // EACH))
@@ -65,9 +68,12 @@ def strains_of(chance: random.Random) -> dict[str, Any]:
 class Play:
     """One seed on one rig, up to equal trees."""
 
-    def __init__(self, rig: Rig, folder: Path, seed: int, operations: int, likely: float = 0.004) -> None:
+    def __init__(
+        self, rig: Rig, folder: Path, seed: int, operations: int, likely: float = 0.004, over_ssh: bool = False
+    ) -> None:
         chance = random.Random(seed)
         self.rig = rig
+        self.over_ssh = over_ssh
         self.operations = operations
         self.settings = mirror_of(chance)
         self.strains = strains_of(chance)
@@ -79,7 +85,7 @@ class Play:
         kind = chance.choice([Churn, Churn, RenamingChurn])
         self.churn = kind(os.fsencode(rig.source), os.fsencode(outside), seed, self.journal)
         self.faults = Faults(rig, seed, likely, self.journal)
-        self.replay = f"make test-churn SEED={seed} OPERATIONS={operations}"
+        self.replay = f"make test-churn SEED={seed} OPERATIONS={operations}{' WAY=ssh' if over_ssh else ''}"
 
     def journal(self, line: str) -> None:
         self.last.append(line)
@@ -94,7 +100,7 @@ class Play:
         print(f"{self.replay}: {type(self.churn).__name__}, {self.settings}, strained {self.strains}")
         self.rig.watcher.program = [STRAINED, json.dumps(self.strains)]
         # a hung transfer is given up after twice as long, and there are some
-        self.rig.watcher.mirrors[0]["targets"][0]["rsync_options"] = ["--timeout=5"]
+        self.rig.watcher.mirrors[0]["targets"][0]["rsync_options"] = [f"--timeout={15 if self.over_ssh else 5}"]
         self.rig.start(**self.settings)
         for number in range(1, self.operations + 1):
             self.churn.step()
@@ -130,6 +136,8 @@ class Play:
         source, target = os.fsencode(self.rig.source), os.fsencode(self.rig.target)
         out = frozenset(excluded_in(source, self.settings["exclude"]))
         there = [path for path in out if os.path.lexists(os.path.join(target, path))]
+        if self.over_ssh:
+            out |= frozenset(special_in(source))
         found = differences(self.rig.source, self.rig.target, owners=os.geteuid() == 0, leave_out=out)
         return [*found, *(f"excluded, and on the target: {path!r}" for path in there)]
 
@@ -144,10 +152,28 @@ def excluded_in(top: bytes, patterns: list[str]) -> Iterator[bytes]:
                     folders.remove(name)
 
 
+def special_in(top: bytes) -> Iterator[bytes]:
+    """What is neither file, link nor directory, of which rrsync makes none."""
+    for at, _folders, files in os.walk(top):
+        for name in files:
+            full = os.path.join(at, name)
+            kind = stat.S_IFMT(os.lstat(full).st_mode)
+            if kind not in (stat.S_IFREG, stat.S_IFLNK):
+                yield os.path.relpath(full, top)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_operations_and_faults_end_in_equal_trees(rig: Rig, tmp_path: Path, seed: int) -> None:
     """C1, C2, C3, C12, C21, C22, C23."""
     Play(rig, tmp_path, seed, min(EACH, OPERATIONS - (seed - SEED) * EACH)).run()
+
+
+@pytest.mark.parametrize("seed", SEEDS if WAY == "ssh" else SEEDS[:1])
+def test_random_operations_and_faults_over_ssh_end_in_equal_trees_too(tmp_path: Path, seed: int) -> None:
+    """With the same faults: an sshd that is cut or hangs, a watcher and processes that are killed."""
+    operations = min(EACH, OPERATIONS - (seed - SEED) * EACH) if WAY == "ssh" else 400
+    with assembled(tmp_path, sshd=Sshd(tmp_path)) as rig:
+        Play(rig, tmp_path, seed, operations, over_ssh=True).run()
 
 
 def test_what_was_renamed_is_made_of_what_the_target_has(rig: Rig, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from lockstep.status.condition import STATES
-from lockstep.transfer import outcome
+from lockstep.transfer import outcome, ssh_words
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs/troubleshooting.md").read_text()
@@ -28,7 +28,11 @@ def symptoms() -> list[str]:
 
 def test_every_reason_for_which_a_target_is_down_has_its_row() -> None:
     told = plain(DOCUMENT)
-    missing = [text for _, text in outcome._TEXTS if plain(text.partition(": see the module")[0]) not in told]
+    missing = [
+        text
+        for _, text in (*outcome._TEXTS, *ssh_words._TEXTS)
+        if plain(text.partition(": see the module")[0]) not in told
+    ]
     assert missing == []
 
 

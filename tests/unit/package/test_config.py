@@ -256,7 +256,6 @@ def test_a_mistake_is_named_with_its_key_and_line(text: bytes, expected: str) ->
     ("url", "expected"),
     [
         ("rsync://u:geheim@h/m", "must not contain a password"),
-        ("ssh://u@h/x", "ssh:// is not supported yet"),
         ("http://h/x", "is not an address of a target"),
         ("h::m", "is not an address of a target"),
         ("rsync://h", "names no module"),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lockstep import cli, config, convert, rules
+from lockstep import cli, config, config_ssh, convert, rules
 from lockstep.config_deletion import MODES, Deletes
 from lockstep.config_hooks import Hook, Stream
 from lockstep.config_notify import Command
@@ -84,6 +84,7 @@ def test_a_converted_configuration_means_what_it_said(name: str) -> None:
                 {
                     "url": target.url,
                     **({"password_file": target.password_file} if target.password_file else {}),
+                    **({"ssh_key": target.ssh.key} if target.ssh and target.ssh.key != config_ssh.KEY_FILE else {}),
                     **({"rsync_options": list(target.rsync_options)} if target.rsync_options else {}),
                 }
                 for target in mirror.targets
@@ -300,3 +301,68 @@ def test_rules_that_include_stay_in_their_order() -> None:
     text = SYNC.format("filter = { '+ *.jpg', '- *' }, exclude = 'x'")
     (mirror,) = config.parse(convert.as_configuration(convert.convert(text.encode())).encode(), "x").mirrors
     assert as_rules(mirror.rules) == ["+ *.jpg", "- *", "- x"]
+
+
+RSYNCSSH = "sync {{ default.rsyncssh, source = '/a', host = '{}', targetdir = '{}', {} }}"
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "key"),
+    [
+        (RSYNCSSH.format("web", "/srv/www", ""), "ssh://root@web/srv/www", None),
+        (RSYNCSSH.format("u@web", "/s w", "ssh = { port = 2222 }"), "ssh://u@web:2222/s w", None),
+        (RSYNCSSH.format("web", "/s", "ssh = { identityFile = '/k' }"), "ssh://root@web/s", "/k"),
+        (RSYNCSSH.format("web", "/s", "rsync = { rsh = 'ssh -p22022 -l u -i /k' }"), "ssh://u@web:22022/s", "/k"),
+        (SYNC.format("").replace("h::m", "u@web:/srv"), "ssh://u@web/srv", None),
+    ],
+)
+def test_a_target_of_lsyncd_over_ssh_stays_one(text: str, url: str, key: str | None) -> None:
+    found = convert.convert(text.encode())
+    (target,) = config.parse(convert.as_configuration(found).encode(), "x").mirrors[0].targets
+    assert target.url == url
+    assert target.ssh is not None
+    assert target.ssh.key == (key or config_ssh.KEY_FILE)
+    inventory = yaml.safe_load(convert.as_configuration(found, inventory=True))["lockstep_mirrors"]
+    assert inventory[0]["targets"] == [{"host": "web", "transport": "ssh"}]
+    assert inventory[0]["path"].startswith("/s")
+
+
+CONFXML = """<head><sersync><localpath watch="/data"><remote ip="10.0.0.9" name="{}"/></localpath>
+<rsync><commonParams params="{}"/><ssh start="true"/></rsync></sersync></head>"""
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "url"),
+    [
+        ("/srv/www", "-artuz", "ssh://root@10.0.0.9/srv/www"),
+        ("u@10.0.0.9:/srv/www", "-artuz", "ssh://u@10.0.0.9/srv/www"),
+        ("/srv/www", "-artuz -e 'ssh -p 2222 -l u'", "ssh://u@10.0.0.9:2222/srv/www"),
+    ],
+)
+def test_a_target_of_sersync_over_ssh_stays_one(name: str, params: str, url: str) -> None:
+    found = convert.convert(CONFXML.format(name, params).encode())
+    (target,) = config.parse(convert.as_configuration(found).encode(), "x").mirrors[0].targets
+    assert target.url == url
+    assert convert.as_inventory(found, {}, {})[0]["targets"] == [{"host": "10.0.0.9", "transport": "ssh"}]
+
+
+def test_options_for_daemons_alone_are_left_out_over_ssh() -> None:
+    rsync = "rsync = { protect_args = true, _extra = { '--contimeout=5', '--bwlimit=9' } }"
+    found = convert.convert(RSYNCSSH.format("web", "/s", rsync).encode())
+    assert found.mirrors[0].rsync_options == ["--bwlimit=9"]
+    config.parse(convert.as_configuration(found).encode(), "x")
+    assert {"rsync -s", "rsync --contimeout=5"} <= {note.option for note in found.all_notes()}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (RSYNCSSH.format("web", "relative", ""), "counts from a user's home"),
+        (RSYNCSSH.format("web", "/a*", ""), "which rsync expands at the other end"),
+        (RSYNCSSH.format("-oProxyCommand=x@web", "/a", ""), "the user '-oProxyCommand=x' must be of letters"),
+        (RSYNCSSH.format("web", "/", ""), "must be a directory"),
+        (CONFXML.format("relative", "-a"), "counts from a user's home"),
+    ],
+)
+def test_a_target_over_ssh_that_cannot_be_one_here_is_refused(text: str, said: str) -> None:
+    assert any(said in problem for problem in problems_of(text))

@@ -379,6 +379,21 @@ def test_far_from_the_target_several_spares_wait_where_several_batches_may_be_un
     assert rig.losses == []
 
 
+def test_where_it_takes_long_to_connect_more_spares_of_content_wait(rig: Rig) -> None:
+    rig.pool = Pool(rig.argv, rig.losses.append, ahead=4)
+
+    async def work() -> None:
+        rig.pool.open()
+        rig.run(Lane.CONTENT, b"a\0")
+        await rig.until(lambda: len(rig.pool._spares[Lane.CONTENT]) == 4)
+        waiting = {lane: len(spares) for lane, spares in rig.pool._spares.items()}
+        assert waiting == {Lane.CONTENT: 4, Lane.REST: 1, Lane.REMOVE: 1}
+        rig.pool.close()
+        await rig.empty()
+
+    within(work())
+
+
 def test_only_what_has_work_is_given_up_when_it_stands_still(rig: Rig) -> None:
     """A spare does nothing, and does well."""
     rig.script = "read line && exec sleep 60"

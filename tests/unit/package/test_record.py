@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lockstep.record import ERRORS, STEP, STEPS, Histogram, History, Record
-from lockstep.transfer import kinds, outcome
+from lockstep.transfer import kinds, outcome, ssh_words
 
 
 def test_a_histogram_counts_each_value_under_the_first_bound_that_holds_it() -> None:
@@ -86,6 +86,8 @@ def test_every_reason_that_an_rsync_can_give_is_of_some_kind() -> None:
         assert kinds.kind(outcome.reason(5, sign)) != kinds.OTHER, sentence
     for code in outcome._REASONS:
         assert kinds.kind(outcome.reason(code, b"")) != kinds.OTHER, code
+    for sign, sentence in ssh_words._TEXTS:
+        assert kinds.kind(outcome.reason(255, sign)) != kinds.OTHER, sentence
     assert kinds.kind('rsync: [receiver] mkstemp "/x" failed: Permission denied (13)') == "permission"
     assert kinds.kind("rsync was ended by signal 9 (rsync -9)") == "rsync"
     assert kinds.kind("a directory stands in its way on the target") == kinds.OTHER

@@ -48,6 +48,12 @@ WATCHER = {
     "Suse": ["python3-pyinotify", "python3-PyYAML", "python3-prometheus_client", "rsync"],
     "Archlinux": ["python3-pyinotify", "python3-yaml", "python3-prometheus-client", "rsync"],
 }
+SSH = {
+    "Debian": (["rsync"], ["openssh-client"]),
+    "RedHat": (["rsync", "rsync-rrsync"], ["openssh-clients"]),
+    "Suse": (["rsync"], ["openssh-clients"]),
+    "Archlinux": (["rsync"], ["openssh-client"]),
+}
 
 
 def chosen(role: str, system: str) -> dict[str, object]:
@@ -57,7 +63,7 @@ def chosen(role: str, system: str) -> dict[str, object]:
     return yaml.safe_load(next(file for file in files if file.is_file()).read_text())  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("role", ["nfs_export", "rsync_daemon", "tls", "watcher"])
+@pytest.mark.parametrize("role", ["nfs_export", "rsync_daemon", "ssh_target", "tls", "watcher"])
 def test_a_role_looks_for_the_names_of_its_distribution_as_these_tests_do(role: str) -> None:
     tasks = [text for file in (ROLES / role / "tasks").glob("*.yml") if "first_found" in (text := file.read_text())]
     (words,) = tasks or [(ROLES / role / "defaults/main.yml").read_text()]
@@ -101,4 +107,10 @@ def test_stunnel_has_its_package_and_program_on_each_system(system: str) -> None
 
 def test_every_role_with_names_of_distributions_is_in_these_tests() -> None:
     having = {file.parents[1].name for file in ROLES.glob("*/vars/*.yml") if file.name != "main.yml"}
-    assert having == {"nfs_export", "rsync_daemon", "tls", "watcher"}
+    assert having == {"nfs_export", "rsync_daemon", "ssh_target", "tls", "watcher"}
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_what_goes_over_ssh_has_its_packages_on_each_system(system: str) -> None:
+    rrsync, ssh = chosen("ssh_target", system), chosen("watcher", system)
+    assert (rrsync["__ssh_target_packages"], ssh["__watcher_os_ssh"]) == SSH[SYSTEMS[system][1]]

@@ -18,6 +18,7 @@ from lockstep.transfer.process import Ended, Process
 
 BULK_SLOTS = 2  # large files under way at once, beside everything else
 RENAMING = frozenset({Lane.LINK, Lane.FUZZY, Lane.FUZZY_ELSEWHERE})
+AHEAD_OVER_SSH = 4  # spares: to log in takes 0.2 s there and more, not some milliseconds as with a daemon
 OPTION_REFUSED = 4  # rsync(1), EXIT VALUES
 
 
@@ -31,7 +32,8 @@ class Carrier:
         self._in_arguments = True  # the names of large batches, until the target refuses what that needs
         self._own_cpu = time.process_time()  # at the last end of a batch
         self.pace = Pace(mirror.pace)
-        self.pool = Pool(lambda lane: command.batch(rsync, self._extras.target(), lane), on_loss, folder)
+        ahead = AHEAD_OVER_SSH if target.ssh is not None else 1
+        self.pool = Pool(lambda lane: command.batch(rsync, self._extras.target(), lane), on_loss, folder, ahead)
 
     def free_lanes(self, under_way: Iterable[Batch], backlog: bool = False) -> frozenset[Lane]:
         """What a comparison found takes what live changes leave; these wait for it only where one may go at once."""

@@ -19,6 +19,7 @@ from lockstep import (
     config_overlap,
     config_paths,
     config_schedule,
+    config_ssh,
     config_status,
     config_tls,
     config_url,
@@ -214,7 +215,7 @@ def _max_delete(node: Mapping) -> MaxDelete:
 
 
 def _target(node: Mapping) -> Target:
-    node.allow("url", "password_file", "rsync_options", "tls")
+    node.allow("url", "password_file", "rsync_options", "tls", *config_ssh.KEYS)
     url = node.get("url", required=True)
     options = []
     for item in node.items("rsync_options"):
@@ -231,7 +232,7 @@ def _target(node: Mapping) -> Target:
         url.problem(f"names the user {target.user}, so password_file is required")
     if target.scheme == "rsync" and target.user is None and password_file is not None:
         url.problem("names no user for the password_file; write rsync://USER@HOST/MODULE")
-    return replace(target, tls=config_tls.read(node, target))
+    return replace(target, tls=config_tls.read(node, target), ssh=config_ssh.read(node, target))
 
 
 def _source(value: Value) -> bytes:

@@ -91,11 +91,11 @@ _REASONS = {
     "password-file": "use password_file of the target",
     "port": "write the port into the url",
     "remove-source-files": "it deletes from the source",
-    "rsync-path": "an rsync daemon runs no program of the client's choice",
-    "rsh": "ssh is not supported yet",
-    "e": "ssh is not supported yet",
-    "remote-option": "options for the other side are the daemon's own configuration",
-    "M": "options for the other side are the daemon's own configuration",
+    "rsync-path": "neither an rsync daemon nor rrsync runs a program of the client's choice",
+    "rsh": "write the target as ssh://USER@HOST/PATH, with ssh_key and ssh_known_hosts",
+    "e": "write the target as ssh://USER@HOST/PATH, with ssh_key and ssh_known_hosts",
+    "remote-option": "options for the other side are its own configuration",
+    "M": "options for the other side are its own configuration",
     "backup": f"{_NOT_EQUAL}: old versions would lie beside the files",
     "b": f"{_NOT_EQUAL}: old versions would lie beside the files",
     "one-file-system": "is one_file_system: true of the mirror, for what is not sent must not be watched either",
@@ -106,7 +106,7 @@ _REASONS = {
     "no-times": "changes are told from times; without them every file would be sent again and again",
     "iconv": "names that failed could not be told from rsync's messages",
     "sockopts": "the watcher sets TCP_NODELAY, on which its speed depends",
-    "fake-super": "attributes are kept by the daemon's own 'fake super'",
+    "fake-super": "it is the daemon's own 'fake super', and over ssh fake_super: true of the target",
 }
 _GROUPS = {
     _NOT_EQUAL: "b backup-dir suffix update u existing ignore-existing ignore-non-existing max-size min-size "

@@ -85,7 +85,9 @@ def _destinations(config: Config, problems: Problems) -> None:
 def _place(target: Target) -> tuple[str, ...]:
     """Where it writes, as parts: of two with a common beginning, one is inside the other. Three are the host."""
     below = [part for part in (target.module, *target.path.split("/")) if part]
-    return (target.scheme, target.host.lower().rstrip("."), str(target.port), *below)
+    # a key may be restricted to a directory, which is then its root
+    keys = (target.ssh.key,) if target.ssh is not None else ()
+    return (target.scheme, target.host.lower().rstrip("."), str(target.port), *keys, *below)
 
 
 def _targets(config: Config) -> list[tuple[str, Target]]:

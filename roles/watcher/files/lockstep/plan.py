@@ -85,6 +85,7 @@ class Planner:
         hidden: Callable[[bytes, bool], bool] = lambda path, is_dir: False,
         elsewhere: Callable[[bytes], bool] = lambda path: False,
         delete_permitted: bool = False,
+        can_be_renamed: Callable[[bytes, bytes], bool] = can_be_renamed,
     ) -> None:
         self._changes = changes
         self._look = look
@@ -104,6 +105,7 @@ class Planner:
         self._hidden = hidden
         self._elsewhere = elsewhere
         self._delete_permitted = delete_permitted
+        self._can_be_renamed = can_be_renamed
         self._open: dict[Lane, Batch] = {}
         self._taken: set[bytes] = set()
         self._standing: dict[bytes, tuple[Stands, bytes]] = {}
@@ -271,7 +273,7 @@ class Planner:
         sizes = {path: status.st_size for path, status in self._status.items()}
         rest = dict(self._moved)
         for group in self._renames.groups(sizes) if self._renames is not None else ():
-            if group.size < WORTH or not can_be_renamed(group.new, group.old):
+            if group.size < WORTH or not self._can_be_renamed(group.new, group.old):
                 continue
             for path in group.olds:
                 del rest[path]

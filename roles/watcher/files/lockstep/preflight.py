@@ -16,7 +16,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 
-from lockstep import config_overlap, rules
+from lockstep import config_overlap, rules, ssh_check
 from lockstep.config import Config, ConfigError, Mirror, Target, load
 from lockstep.notify import delivery, parcel
 from lockstep.source import identity, limits
@@ -47,6 +47,9 @@ def local_problems(config: Config) -> list[str]:
             key = f"mirrors[{n}].targets[{m}]"
             if target.password_file is not None:
                 problems += [f"{key}.password_file: {text}" for text in _password_file(target.password_file)]
+            if target.ssh is not None:
+                found = ssh_check.problems(target, target.ssh, _version(shutil.which(config.rsync)))
+                problems += [f"{key}.{name}: {text}" for name, text in found]
             if target.scheme == "file" and not os.path.isdir(target.path):
                 problems.append(f"{key}.url: {target.path} is not a directory; create it, or mount what it lies on")
     problems += _overlaps(config)
@@ -180,12 +183,10 @@ def _rsync(config: Config) -> Iterator[str]:
     if program is None:
         yield f"rsync: {config.rsync} is not a program that can be run; install rsync 3.2.0 or later, or name it"
         return
-    done = _call([program, "--version"], b"")
-    version = re.match(rb"rsync\s+version v?(\d+)\.(\d+)\.(\d+)", done.stdout)
-    if done.returncode != 0 or version is None:
+    numbers = _version(program)
+    if numbers is None:
         yield f"rsync: {program} does not tell its version, as rsync does"
         return
-    numbers = tuple(int(part) for part in version.groups())
     if numbers < OLDEST_RSYNC:
         yield f"rsync: {program} is version {'.'.join(map(str, numbers))}; 3.2.0 or later is needed"
         return
@@ -193,6 +194,14 @@ def _rsync(config: Config) -> Iterator[str]:
         reason = _deletion_defect(program)
         if reason is not None:
             yield f"rsync: {program} {reason}"
+
+
+def _version(program: str | None) -> tuple[int, ...] | None:
+    done = _call([program, "--version"], b"") if program is not None else None
+    version = re.match(rb"rsync\s+version v?(\d+)\.(\d+)\.(\d+)", done.stdout) if done is not None else None
+    if done is None or done.returncode != 0 or version is None:
+        return None
+    return tuple(int(part) for part in version.groups())
 
 
 def _deletion_defect(program: str) -> str | None:

@@ -44,9 +44,8 @@ from lockstep.remains import Remains
 from lockstep.renames import MANY, Renames
 from lockstep.sparing import Sparing
 from lockstep.standing import Standing
-from lockstep.transfer.command import Lane, patience
-from lockstep.transfer.outcome import IN_THE_WAY, Outcome, Result, is_unwritable, made
-from lockstep.transfer.pool import CUT_OFF
+from lockstep.transfer.command import Lane, can_be_renamed, patience
+from lockstep.transfer.outcome import IN_THE_WAY, Outcome, Result, cut_off, is_unwritable, made
 from lockstep.transfer.process import Ended, Process, not_started
 from lockstep.transfer.tunnel import Tunnel
 
@@ -326,6 +325,7 @@ class TargetSync:
             hidden=self.source.filters.hidden,
             elsewhere=self.source.filters.elsewhere,
             delete_permitted=bool(self.source.config.delete),
+            can_be_renamed=partial(can_be_renamed, target=self.config),
             **limits,
         )
         return planner.run()
@@ -519,7 +519,7 @@ class TargetSync:
         return any(path in batch.listed for batch in self._under_way)
 
     def _remains_told(self, process: Process, ended: Ended) -> None:
-        if ended.code in CUT_OFF:
+        if cut_off(ended.code):
             self._remains.failed()
             return
         assert process.output is not None

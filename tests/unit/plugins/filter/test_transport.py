@@ -94,13 +94,13 @@ def test_two_backup_hosts_of_one_near_end_are_refused(monkeypatch):
 @pytest.mark.parametrize(
     ("targets", "hostvars", "said"),
     [
-        ([{"host": "backup01", "transport": "tsl"}], HOSTVARS, "transport of backup01 must be one of plain and tls"),
-        ([{"host": "backup01", "transport": ["tls"]}], HOSTVARS, "transport of backup01 must be one of plain and tls"),
+        ([{"host": "backup01", "transport": "tsl"}], HOSTVARS, "transport of backup01 must be one of plain, tls"),
+        ([{"host": "backup01", "transport": ["tls"]}], HOSTVARS, "transport of backup01 must be one of plain, tls"),
         ([{"host": "backup01", "transports": "tls"}], HOSTVARS, "'transports' is not a key"),
         ([{"transport": "tls"}], HOSTVARS, "targets: must hold strings that are not empty"),
         ([{"host": "backup09", "transport": "tls"}], HOSTVARS, "'backup09' is not in group backup"),
         (["backup01", {"host": "backup01", "transport": "tls"}], HOSTVARS, "names backup01 more than once"),
-        (["backup01"], everywhere("TLS"), "lockstep_transport of backup01 must be one of plain and tls, not 'TLS'"),
+        (["backup01"], everywhere("TLS"), "must be one of plain, tls and ssh, not 'TLS'"),
     ],
 )
 def test_a_transport_that_is_none_is_refused(targets, hostvars, said):

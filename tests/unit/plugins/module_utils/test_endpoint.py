@@ -17,6 +17,8 @@ from ansible_collections.lockstep.realtime.plugins.module_utils import _endpoint
         ("rsync://u@host/data/a/b", "host/data/a/b", "rsync://u@host/data/", b"a/b/"),
         ("rsync://u@[fe80::1%eth0]:873/data", "[fe80::1%eth0]/data", "rsync://u@[fe80::1%eth0]:873/data/", b""),
         ("file:///backup/a/", "/backup/a", "/backup/a/", b""),
+        ("ssh://u@host:2222//a//b/", "host/a/b", "u@host:/a/b/", b""),
+        ("ssh://u@[fe80::1]/", "[fe80::1]", "u@[fe80::1]:/", b""),
     ],
 )
 def test_what_a_url_names(url, name, source, path):
@@ -37,7 +39,11 @@ def test_what_a_url_names(url, name, source, path):
         "rsync://u@ho st/data",
         "rsync://u@host/data/../other",
         "rsync://u@host/data\n",
-        "ssh://u@host/data",
+        "ssh://u@host",
+        "ssh://-oProxyCommand=x@host/data",
+        "ssh://u@host:0/data",
+        "ssh://u@host/a/../b",
+        "ssh://u@host/a*",
         "file://relative",
     ],
 )

@@ -487,7 +487,7 @@ def test_deletions_that_the_watcher_holds_are_not_made_and_the_rest_is(configure
     [
         ({"settle": -1}, "settle and limit must not be less than 0"),
         ({"source": "/nowhere"}, "does not exist on this host"),
-        ({"targets": [{"url": "ssh://host/path"}]}, "ssh:// is not supported"),
+        ({"targets": [{"url": "ssh://host/path", "ssh_key": "/none"}]}, "ssh_key /none: is not there"),
         ({"source": None, "targets": None, "mirror": "data", "delete": True}, "delete is for a source that is given"),
     ],
 )

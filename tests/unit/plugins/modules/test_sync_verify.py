@@ -353,7 +353,7 @@ class TestBadInput:
 
     @pytest.mark.parametrize(
         "url",
-        ["rsync://", "rsync://host", "host::data", "ssh://user@host/path", "file://data", "rsync://u@host:0/data"],
+        ["rsync://", "rsync://host", "host::data", "ssh://user@host", "file://data", "rsync://u@host:0/data"],
     )
     def test_a_malformed_url(self, daemons, verify, url):
         answer = verify(daemons(), targets=[{"url": url}])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 
-from . import patterns, rsync_words, xml_tree
+from . import patterns, rsync_words, ssh_words, xml_tree
 from .confxml_hooks import plugins
 from .confxml_rest import events, unused
-from .model import USER, Converted, ConvertError, Mirror, Target, daemon_url, name_for
+from .model import Converted, ConvertError, Mirror, Target, daemon_url, name_for
+from .ssh_words import Way
 from .xml_tree import Element
 
 _SERSYNC = "filter inotify localpath rsync failLog crontab plugin".split()
@@ -29,6 +31,7 @@ class _Head:
         self.root = root
         self.found = Converted("sersync")
         self.problems: list[str] = []
+        self._way = Way()
 
     def read(self) -> Converted:
         sersync = self.root.first("sersync")
@@ -67,6 +70,7 @@ class _Head:
         mirror = Mirror(name="data", source=os.path.normpath(source))
         rsync = sersync.first("rsync") or Element("rsync", sersync.line)
         over_ssh = self._on(rsync, "ssh")
+        self._read_way(rsync)
         for remote in remotes:
             target = self._target(remote, rsync, over_ssh, mirror)
             if target is not None:
@@ -74,6 +78,8 @@ class _Head:
         names = [target.module for target in mirror.targets]
         mirror.name = name_for(names[0] if names else "data", [])
         self._parameters(rsync, mirror)
+        if over_ssh:
+            ssh_words.leave_out(mirror, rsync.line)
         return mirror
 
     def _target(self, remote: Element, rsync: Element, over_ssh: bool, mirror: Mirror) -> Target | None:
@@ -82,19 +88,33 @@ class _Head:
             self.problems.append(f"line {remote.line}: remote: needs both ip and name")
             return None
         if over_ssh:
-            where = name.rpartition(":")[2]
-            module = name_for(os.path.basename(os.path.normpath(where)), [])
-            mirror.note(
-                remote.line,
-                "ssh start=true",
-                f"ssh is not supported yet: {host} needs an rsync daemon with a module {module} for {where}, which the "
-                "role rsync_daemon makes",
-            )
-            return Target(daemon_url(host, USER, 873, module), host, module, where, f"/etc/lockstep/secrets/{host}")
+            target, wrong = ssh_words.target(*self._whereabouts(host, name), self._way)
+            if target is None:
+                self.problems.append(f"line {remote.line}: remote name: {wrong}")
+            else:
+                mirror.note(remote.line, "ssh start=true", ssh_words.way_of(target))
+            return target
         user, password_file = self._login(rsync)
         module, _slash, path = name.strip("/").partition("/")
         url = daemon_url(host, user, self._port(rsync), module, path)
         return Target(url, host, module, None, password_file)
+
+    def _read_way(self, rsync: Element) -> None:
+        """Port, user and key, where its rsync is given a command of ssh."""
+
+        def note(option: str, why: str) -> None:
+            if option.startswith("--rsh="):
+                self._way.command(option[len("--rsh=") :], lambda *said: None)
+
+        common = rsync.first("commonParams")
+        if common is not None:
+            with contextlib.suppress(rsync_words.Refused):  # told with the others
+                rsync_words.from_text(common.attributes.get("params", ""), note)
+
+    def _whereabouts(self, host: str, name: str) -> tuple[str, str]:
+        """Some write user and host into the name as well, as rsync takes them."""
+        where, colon, path = name.rpartition(":")
+        return (f"{where.rpartition('@')[0]}@{host}" if "@" in where else host), path if colon else name
 
     def _login(self, rsync: Element) -> tuple[str | None, str | None]:
         auth = rsync.first("auth")

@@ -6,9 +6,10 @@ import os
 import re
 from typing import Callable, Optional
 
-from . import lua, rsync_words
+from . import lua, rsync_words, ssh_words
 from .lsyncd_rsync import Options
-from .model import USER, Converted, ConvertError, Mirror, Target, daemon_url, name_for
+from .model import Converted, ConvertError, Mirror, Target, daemon_url, name_for
+from .ssh_words import Way
 
 Read = Callable[[str], bytes]
 _LAYERS = ("default.rsync", "default.rsyncssh", "default.direct")
@@ -39,12 +40,11 @@ _LEFT = {
     "crontab": "it says when everything was sent; write it into reconcile_at, as systemd has it (03:00)",
     "full": "a comparison sends what differs, by itself",
     "rsyncOpts": "written before version 2.1; use rsync{}",
-    "ssh": "ssh is not supported yet: the target needs an rsync daemon",
-    "xargs": "ssh is not supported yet: deletions go through rsync",
+    "xargs": "deletions go through rsync, by lists of names",
     "onMove": "renames are made on the target from what it has, without sending the data again",
 }
 _HANDLED = frozenset(
-    "source target host targetdir delete exclude excludeFrom filter filterFrom init rsync tunnel".split()
+    "source target host targetdir delete exclude excludeFrom filter filterFrom init rsync ssh tunnel".split()
 )
 _HOOKS = frozenset("action onAttrib onCreate onModify onDelete onStartup onFull prepare collect rsyncOps".split())
 
@@ -92,8 +92,10 @@ class _Sync:
             raise ConvertError(self._problems)
         mirror = Mirror(name="", source=os.path.normpath(source))
         options = Options(self._named.get("rsync"), mirror, layer == "default.direct")
-        target = self._target(layer, mirror, options.password_file)
+        target = self._target(layer, mirror, options)
         rsync_words.give(options.rsync_options, mirror)
+        if target.over_ssh:
+            ssh_words.leave_out(mirror, self._call.line)
         self._problems += options.problems
         self._choices(mirror)
         self._names(mirror)
@@ -131,22 +133,23 @@ class _Sync:
 
     # ------------------------------------------------------------------ where it goes
 
-    def _target(self, layer: str, mirror: Mirror, password_file: Optional[str]) -> Target:
+    def _target(self, layer: str, mirror: Mirror, options: Options) -> Target:
         if layer == "default.rsyncssh":
-            return self._by_ssh(self._text("host", required=True), self._text("targetdir", required=True), mirror)
+            where, path = self._text("host", required=True), self._text("targetdir", required=True)
+            return self._by_ssh(where, path, mirror, options.way, "targetdir")
         text = self._text("target", required=True)
         match = re.fullmatch(r"rsync://(?:([^@/]+)@)?(\[[^]]+\]|[^:/\[\]]+)(?::([0-9]{1,5}))?/([^/]+)/?(.*)", text)
         if match:
-            return self._by_daemon(match[1], match[2], int(match[3] or 873), match[4], match[5], password_file)
+            return self._by_daemon(match[1], match[2], int(match[3] or 873), match[4], match[5], options.password_file)
         match = re.fullmatch(r"(?:([^@/:]+)@)?([^:/]+)::([^/]+)/?(.*)", text)
         if match:
-            return self._by_daemon(match[1], match[2], 873, match[3], match[4], password_file)
+            return self._by_daemon(match[1], match[2], 873, match[3], match[4], options.password_file)
         if text.startswith("/"):
             path = os.path.normpath(text)
             return Target(f"file://{path}", "", os.path.basename(path), path)
         if ":" in text.partition("/")[0] and layer == "default.rsync":
             host, _colon, path = text.partition(":")
-            return self._by_ssh(host, path, mirror)
+            return self._by_ssh(host, path, mirror, options.way, "target")
         if text:
             self._wrong("target", f"{text!r} is neither a path, nor host:path, host::module or rsync://host/module")
         return Target("", "", "")
@@ -157,18 +160,18 @@ class _Sync:
         host = host.strip("[]")
         return Target(daemon_url(host, user, port, module, path.strip("/")), host, module, None, password_file)
 
-    def _by_ssh(self, where: str, path: str, mirror: Mirror) -> Target:
-        host = where.rpartition("@")[2]
-        module = name_for(os.path.basename(os.path.normpath(path or "data")), [])
-        if path and not path.startswith("/"):
-            self._wrong("targetdir", f"{path!r} counts from a user's home; an rsync daemon needs an absolute path")
-        mirror.note(
-            self._call.line,
-            f"sync to {where}:{path}",
-            f"ssh is not supported yet: {host} needs an rsync daemon with a module {module} for {path}, which the role "
-            "rsync_daemon makes",
-        )
-        return Target(daemon_url(host, USER, 873, module), host, module, path, f"/etc/lockstep/secrets/{host}")
+    def _by_ssh(self, where: str, path: str, mirror: Mirror, way: Way, key: str) -> Target:
+        line = self._call.line
+        if (given := self._named.get("ssh")) is not None:
+            way.table(given, lambda option, why: mirror.note(given.line, f"sync {option}", why))
+        if not where or not path:
+            return Target("", "", "")
+        target, wrong = ssh_words.target(where, path, way)
+        if target is None:
+            self._wrong(key, wrong)
+            return Target("", "", "")
+        mirror.note(line, f"sync to {where}:{path}", ssh_words.way_of(target))
+        return target
 
     # ------------------------------------------------------------------ how it goes
 

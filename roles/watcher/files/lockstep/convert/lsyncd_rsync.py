@@ -6,19 +6,21 @@ from typing import Optional
 
 from . import lua, rsync_words
 from .model import Mirror
+from .ssh_words import Way
 
 # Of these lsyncd keeps none unless it is told to; a mirror here is equal, so all are kept.
 _KEPT_HERE = ("owner", "group", "perms")
 
 
 class Options:
-    """`problems`, `password_file`, `binary` (the rsync program) and `rsync_options` of one sync."""
+    """`problems`, `password_file`, `binary` (the rsync program), `way` over ssh and `rsync_options` of one sync."""
 
     def __init__(self, given: Optional[lua.Value], mirror: Mirror, direct: bool) -> None:
         self.problems: list[str] = []
         self.password_file: Optional[str] = None
         self.binary: Optional[str] = None
         self.rsync_options: list[str] = []
+        self.way = Way()
         self._mirror = mirror
         table = given.value if given is not None else lua.Table(0)
         if not isinstance(table, lua.Table):
@@ -44,7 +46,7 @@ class Options:
         elif name == "password_file" and isinstance(value, str):
             self.password_file = value
         elif name == "rsh" and isinstance(value, str):
-            self._mirror.note(line, "rsync rsh", "ssh is not supported yet: the target needs an rsync daemon")
+            self.way.command(value, lambda option, why: self._mirror.note(line, f"rsync rsh {option}", why))
         elif isinstance(value, bool):
             self._switch(name, value, line)
         elif isinstance(value, (str, int, float)):

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
 MAX_BYTES = 1024 * 1024
-USER = "rsync_backup"  # whom the role rsync_daemon lets in
 
 
 class ConvertError(Exception):
@@ -33,13 +32,18 @@ class Note:
 
 @dataclass
 class Target:
-    """`place`: the path on the target's host where the old configuration named one, else None: its daemon knows."""
+    """`place`: the path on the target's host where the old configuration named one, else None: its daemon knows.
+
+    `ssh_key`: the key that was named, of a target `over_ssh`.
+    """
 
     url: str
     host: str
     module: str
     place: Optional[str] = None
     password_file: Optional[str] = None
+    ssh_key: Optional[str] = None
+    over_ssh: bool = False
 
 
 @dataclass
@@ -94,3 +98,8 @@ def daemon_url(host: str, user: Optional[str], port: int, module: str, path: str
     shown = f"[{host}]" if ":" in host else host
     where = f"{user}@{shown}" if user else shown
     return f"rsync://{where}" + (f":{port}" if port != 873 else "") + f"/{module}" + (f"/{path}" if path else "")
+
+
+def ssh_url(host: str, user: str, port: int, path: str) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"ssh://{user}@{shown}" + (f":{port}" if port != 22 else "") + path

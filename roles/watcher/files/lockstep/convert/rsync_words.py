@@ -66,8 +66,8 @@ _LEFT = {
     "delete-excluded": "what is excluded is kept on the target",
     "ignore-errors": "a read error on the source would delete files on the target",
     "max-delete": "max_delete of the mirror is the limit, and what goes beyond it is held",
-    "rsh": "ssh is not supported yet",
-    "rsync-path": "an rsync daemon runs no program of the client's choice",
+    "rsh": "a target over ssh is an ssh:// one; user, port and key are taken over, and the rest is the watcher's own",
+    "rsync-path": "neither an rsync daemon nor rrsync runs a program of the client's choice",
     "remote-option": "options for the other side are the daemon's own configuration",
     "executability": "modes are mirrored whole",
     "temp-dir": "give it as temp_dir of the mirror, below the target's path",
@@ -84,7 +84,7 @@ _LEFT = {
     "remove-source-files": "it deletes from the source",
     "iconv": "names that failed could not be told from rsync's messages",
     "super": "the daemon's own configuration decides",
-    "fake-super": "the daemon's own 'fake super' keeps attributes",
+    "fake-super": "the daemon's own 'fake super' keeps attributes, and over ssh fake_super of the target",
 }
 _REFUSED = {
     "dry-run": "nothing was sent by it, and the mirror would be a live one",

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from .model import Converted, Mirror, Note
+from .model import Converted, Mirror, Note, Target
 
 _WIDTH = 116
 _ESCAPED = {'"': '\\"', "\\": "\\\\"}
@@ -24,6 +24,7 @@ def as_mirrors(converted: Converted) -> list[dict[str, Any]]:
                 {
                     "url": target.url,
                     **({"password_file": target.password_file} if target.password_file else {}),
+                    **({"ssh_key": target.ssh_key} if target.ssh_key else {}),
                     **({"rsync_options": list(mirror.rsync_options)} if mirror.rsync_options else {}),
                 }
                 for target in mirror.targets
@@ -43,13 +44,18 @@ def as_inventory(converted: Converted, paths: Mapping[str, str], hosts: Mapping[
             "name": mirror.name,
             "source": mirror.source,
             "path": _path(mirror, paths),
-            "targets": [hosts.get(target.host, target.host) for target in mirror.targets if target.host],
+            "targets": [_host(target, hosts) for target in mirror.targets if target.host],
             **_settings(mirror),
             **({"rsync_options": list(mirror.rsync_options)} if mirror.rsync_options else {}),
         }
         for mirror in converted.mirrors
         if any(target.host for target in mirror.targets)
     ]
+
+
+def _host(target: Target, hosts: Mapping[str, str]) -> Any:
+    name = hosts.get(target.host, target.host)
+    return {"host": name, "transport": "ssh"} if target.over_ssh else name
 
 
 def _path(mirror: Mirror, paths: Mapping[str, str]) -> str:
@@ -134,7 +140,7 @@ def _entry(entry: Mapping[str, Any]) -> list[str]:
     lines = []
     for number, (key, value) in enumerate(entry.items()):
         lead = "  - " if number == 0 else "    "
-        if key == "targets" and value and isinstance(value[0], dict):
+        if key == "targets" and value and all(isinstance(target, dict) for target in value):
             lines.append(f"{lead}targets:")
             for target in value:
                 for place, (name, one) in enumerate(target.items()):

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Optional
 
-from lockstep.config import Target
+from lockstep.config_url import Target
+from lockstep.transfer import remote_shell
 
 IO_TIMEOUT = 30  # seconds of silence after which a transfer is given up; a dead link costs this, not TCP's 15 minutes
 COMPARISON_TIMEOUT = 600  # one end may walk a large directory for long
@@ -64,7 +65,7 @@ _LANES = {
 
 def batch(rsync: str, target: Target, lane: Lane) -> list[str]:
     """The process that waits, connected, for the names of one batch.  COUNT tells on stdout what would be deleted."""
-    return [rsync, *_ATTRIBUTES, "-WS", *_LANES[lane], *_LISTED, *_target(target)]
+    return _said(target, [rsync, *_ATTRIBUTES, "-WS", *_LANES[lane], *_LISTED, *_target(target)])
 
 
 def large(rsync: str, target: Target, lane: Lane, source: bytes, paths: Sequence[bytes]) -> Optional[list[str]]:
@@ -79,7 +80,8 @@ def large(rsync: str, target: Target, lane: Lane, source: bytes, paths: Sequence
     names = [os.fsdecode(source.rstrip(b"/") + b"/./" + path) for path in paths]
     *options, end, _top, where = _target(target)
     listed = ["--relative", "--no-implied-dirs", "--dirs"]
-    return [rsync, *_ATTRIBUTES, "-WS", *_LANES[lane], *listed, *options, end, *names, where]
+    argv = [rsync, *_ATTRIBUTES, "-WS", *_LANES[lane], *listed, *options]
+    return [*_said(target, argv), end, *names, where]
 
 
 def renamed(rsync: str, target: Target, lane: Lane, new: bytes, old: bytes) -> list[str]:
@@ -93,11 +95,14 @@ def renamed(rsync: str, target: Target, lane: Lane, new: bytes, old: bytes) -> l
     else:
         how = ["-S", "-I", "-yy", *_DELTA, f"--copy-dest={there}"]
     options = [_NANOSECONDS, "--ignore-missing-args", *_LISTED]
-    return [rsync, *_ATTRIBUTES, *how, *options, *_target(target, below=f"./{os.fsdecode(new)}".rstrip("/"))]
+    where = _target(target, below=f"./{os.fsdecode(new)}".rstrip("/"))
+    return _said(target, [rsync, *_ATTRIBUTES, *how, *options, *where])
 
 
-def can_be_renamed(new: bytes, old: bytes) -> bool:
-    """Do these names of directories reach a daemon as they are?"""
+def can_be_renamed(new: bytes, old: bytes, target: Optional[Target] = None) -> bool:
+    """Do these names of directories reach a daemon, or what is at the other end of ssh, as they are?"""
+    if target is not None and target.ssh is not None:
+        return all(remote_shell.can_be_said(os.fsdecode(name)) for name in (new, old)) and len(new) + len(old) < 3_000
     return not _GLOB & set(new) and len(new) + len(old) < 3_000
 
 
@@ -117,12 +122,12 @@ def folder(rsync: str, target: Target, empty: str, name: str) -> list[str]:
 
 def comparison(rsync: str, target: Target, filters: Sequence[bytes], delete: bool, checksum: bool) -> list[str]:
     """Tells on stdout how the target differs from what is listed, recursively, and changes nothing."""
-    return [
+    return _said(target, [
         rsync, *_ATTRIBUTES, "-r", "-n", "-8", "--out-format=%i %n", "--stats", _NANOSECONDS,
         *(["--delete", "--force"] if delete else []),
         *(["--checksum"] if checksum else []),
         *map(os.fsdecode, filters), *_LISTED, *_target(target, timeout=COMPARISON_TIMEOUT),
-    ]  # fmt: skip
+    ])  # fmt: skip
 
 
 def patience(target: Target, timeout: int = IO_TIMEOUT) -> float:
@@ -142,8 +147,15 @@ def names(source: bytes, paths: Sequence[bytes]) -> bytes:
     return b"".join([head + path + b"\0" for path in paths])
 
 
+def _said(target: Target, argv: list[str]) -> list[str]:
+    return argv if target.ssh is None else remote_shell.said(argv)
+
+
 def _target(target: Target, timeout: int = IO_TIMEOUT, below: str = "") -> list[str]:
     """The options and arguments that name the target, or the directory `below` it."""
+    if target.ssh is not None:
+        options = [f"--timeout={timeout}", *remote_shell.options(target, target.ssh)]
+        return [*options, "--", "/", remote_shell.place(target, below)]
     options = [f"--timeout={timeout}", *target.rsync_options]
     if target.scheme == "rsync":
         options += ["--sockopts=TCP_NODELAY", f"--contimeout={CONNECT_TIMEOUT}"]

@@ -6,6 +6,9 @@ from __future__ import annotations
 _BEGINNINGS = (
     ("wrong user or password", "login"),
     ("password_file", "login"),
+    ("ssh_key", "login"),
+    ("the target does not take ssh_key", "login"),
+    ("the target's host key", "host_key"),
     ("the daemon has no such module", "module"),
     ("the module's path is missing", "module"),
     ("the daemon's max connections", "connections"),
@@ -13,6 +16,7 @@ _BEGINNINGS = (
     ("the daemon refused the connection", "denied"),
     ("nothing listens at the target's port", "unreachable"),
     ("no route to", "unreachable"),
+    ("the target's name cannot be resolved", "unreachable"),
     ("the daemon cannot be reached", "unreachable"),
     ("the daemon did not answer", "timeout"),
     ("the target did not answer", "timeout"),
@@ -29,6 +33,13 @@ _BEGINNINGS = (
     ("the two rsyncs do not understand", "protocol"),
     ("this rsync has the --delete-missing-args defect", "protocol"),
     ("the target cannot write", "write"),
+    ("rrsync lets in one", "connections"),
+    ("rrsync", "options"),
+    ("the target says something before rsync", "protocol"),
+    ("the two ssh", "protocol"),
+    ("there is no", "rsync"),
+    ("ssh failed", "unreachable"),
+    ("the watcher's user", "rsync"),
     ("rsync", "rsync"),
 )
 _ENDINGS = (

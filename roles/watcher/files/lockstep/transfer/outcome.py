@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from lockstep.transfer import ssh_words
+
 
 class Result(Enum):
     CONFIRMED = "confirmed"  # everything that was listed is on the target
@@ -42,9 +44,14 @@ _REASONS = {
     30: "the target did not answer in time",
     35: "the daemon did not answer the connection in time",
     127: "rsync could not be started",
+    ssh_words.SSH_FAILED: "ssh failed",
 }
 
+# rsync(1): how a connection ends that was never made, however long that took
+_UNREACHED = frozenset({10, 30, 35})
+
 _TEXTS: Sequence[tuple[bytes, str]] = (
+    *ssh_words.AT_THE_OTHER_END,
     (b"auth failed on module", "wrong user or password: compare password_file with the daemon's secrets file"),
     (  # with `list = no` it says the same to hosts that it does not let in
         b"Unknown module",
@@ -160,11 +167,24 @@ def _partial(code: int, stderr: bytes, source: bytes, listed: frozenset[bytes]) 
 
 def reason(code: int, stderr: bytes) -> str:
     """A sentence for a person: what failed and, where it is known, what mends it; with rsync's own words."""
+    over_ssh = ssh_words.reason(stderr) if code == ssh_words.SSH_FAILED else None
+    if over_ssh is not None:
+        return f"{over_ssh[0]} (ssh: {_text(over_ssh[1])})"
     known = next((text for sign, text in _TEXTS if sign in stderr), None)
     words = _first_line(stderr)
     if known is None:
         known = f"rsync was ended by signal {-code}" if code < 0 else _REASONS.get(code, f"rsync left with {code}")
     return f"{known} (rsync {code}: {words})" if words else f"{known} (rsync {code})"
+
+
+def never_connected(code: int, stderr: bytes) -> bool:
+    """Was it the connection that could not be made?"""
+    return code in _UNREACHED or (code == ssh_words.SSH_FAILED and not ssh_words.was_connected(stderr))
+
+
+def cut_off(code: int) -> bool:
+    """Did the connection end it, before or after that was made?"""
+    return code in _UNREACHED or code in (12, ssh_words.SSH_FAILED)
 
 
 def is_unwritable(stderr: bytes) -> bool:

@@ -10,7 +10,7 @@ from typing import Callable, Optional
 
 from lockstep.transfer.command import Lane
 from lockstep.transfer.link import Link
-from lockstep.transfer.outcome import reason
+from lockstep.transfer.outcome import never_connected, reason
 from lockstep.transfer.process import Ended, Process, not_started
 
 # Of the spares one after the other is replaced, which shows whether the target is there.
@@ -18,8 +18,6 @@ IDLE = 60.0  # seconds that a spare waits at least before that
 RENEW = 60.0  # seconds between two replacements
 OLDEST = 180.0  # seconds in which all are replaced: some firewalls forget idle connections without a word after 240
 SETTLED = 5.0  # a spare that lived so long had been let in: its loss is no failure of the target
-UNREACHED = frozenset({10, 30, 35})  # rsync(1): how a connection ends that was never made, however long that took
-CUT_OFF = UNREACHED | {12}  # and how one does that was made
 REFILL = 0.002  # seconds after a spare was taken: its batch has the processor first
 
 
@@ -31,13 +29,17 @@ STANDING = frozenset({Lane.CONTENT, Lane.REST, Lane.REMOVE})  # kept always; oth
 class Pool:
     """`argv(lane)` is the command of a spare; `on_loss` hears why a spare was turned away, or could not be started.
 
-    `folder`: where what the COUNT and LINK lanes write is kept, without a name, until its reader was called.
+    `folder`: where what the COUNT and LINK lanes write is kept, without a name, until its reader was called.  `ahead`:
+    how many spares of content there are at least, where one takes longer to connect than the next change to come.
     """
 
-    def __init__(self, argv: Callable[[Lane], list[str]], on_loss: Callable[[str], None], folder: str = ".") -> None:
+    def __init__(
+        self, argv: Callable[[Lane], list[str]], on_loss: Callable[[str], None], folder: str = ".", ahead: int = 1
+    ) -> None:
         self._argv = argv
         self._on_loss = on_loss
         self._folder = folder
+        self._ahead = ahead
         self._spares: dict[Lane, deque[Process]] = {}
         self.link = Link()
         self._on_end: dict[Process, Callable[[Process, Ended], None]] = {}
@@ -57,8 +59,9 @@ class Pool:
 
     def _spares_of(self, lane: Lane) -> int:
         """How many spares wait for this lane; next to the target one is enough, unless content was sent lately."""
-        busy = lane is Lane.CONTENT and time.monotonic() - self._ran < IDLE
-        return self.width(lane) if busy else self.link.width if lane in MANY else 1
+        if lane is Lane.CONTENT and time.monotonic() - self._ran < IDLE:
+            return max(self._ahead, self.width(lane))
+        return self.link.width if lane in MANY else 1
 
     def open(self) -> None:
         """Keep spares from now on."""
@@ -177,7 +180,7 @@ class Pool:
         spares.remove(process)
         if not self._open:
             return
-        if ended.seconds > SETTLED and ended.code not in UNREACHED:
+        if ended.seconds > SETTLED and not never_connected(ended.code, ended.stderr):
             self._fill()
         else:
             self._on_loss(reason(ended.code, ended.stderr))
