@@ -9,6 +9,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import time
 from typing import Optional
 
 from ansible_collections.lockstep.realtime.plugins.module_utils._client import Client, ClientError
@@ -104,8 +105,12 @@ class Scene:
         """Where it is in the source itself."""
         return os.path.join(self._source, name)
 
-    def write(self, name: bytes, content: bytes, flags: int = os.O_TRUNC) -> None:
-        """Write and close, as a program does that is done with its file."""
+    def write(self, name: bytes, content: bytes, flags: int = os.O_TRUNC, second: Optional[int] = None) -> None:
+        """Write and close, as a program does that is done with its file. C(second): the one its mtime is to be in."""
         descriptor = os.open(self.path(name), os.O_CREAT | os.O_WRONLY | flags, 0o644)
         with open(descriptor, "wb") as file:
             file.write(content)
+            if second is not None:
+                file.flush()
+                now = time.time_ns()
+                os.utime(file.fileno(), ns=(now, second * 10**9 + now % 10**9))

@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Callable, Optional
 
 from ansible_collections.lockstep.realtime.plugins.module_utils._expect import Want
@@ -18,8 +17,6 @@ from ansible_collections.lockstep.realtime.plugins.module_utils._scene import Sc
 Wants = dict[bytes, Want]
 ODD_NAME = b"a name  with spaces,\na newline and \xff\xfe bytes"
 NESTED = (b"a", b"a/b", b"a/b/c")
-# The first writing of a rewrite happens in the first part of a second, the second one before this part of it is over.
-EARLY, LATE = 0.3, 0.7
 
 
 @dataclass
@@ -30,8 +27,6 @@ class State:
     file: bytes = b""
     content: bytes = b""
     deletes: bool = True
-    second: int = 0  # of the last writing but one, and
-    same_second: bool = False  # whether the last one fell into it too
 
     def __post_init__(self) -> None:
         self.file = self.scene.name(b"file")
@@ -39,7 +34,7 @@ class State:
 
 @dataclass(frozen=True)
 class Step:
-    """C(change) makes the change and returns what must arrive; C(prepare) makes one that is given time to arrive first.
+    """C(change) makes the change and returns what must arrive.
 
     C(needs) names the step whose result this one works on; C(deletes) marks those that only deletes.
     """
@@ -48,7 +43,6 @@ class Step:
     about: str
     change: Callable[[State], Wants]
     needs: Optional[str] = None
-    prepare: Optional[Callable[[State], Wants]] = field(default=None)
     deletes: bool = False
 
 
@@ -69,25 +63,12 @@ def _append(state: State) -> Wants:
     return {state.file: Want(state.content)}
 
 
-def _rewrite_first(state: State) -> Wants:
-    """Early in a second, so that the rest of it is left for the writing that counts."""
-    into = time.time() % 1
-    if into > EARLY:
-        time.sleep(1.01 - into)
-    return _rewrite(state)
-
-
 def _rewrite(state: State) -> Wants:
-    state.content = _token(len(state.content))
-    state.scene.write(state.file, state.content)
+    """In the second that the target knows already: chosen, not met, so that it holds however slow the host is."""
     second = int(os.stat(state.scene.path(state.file)).st_mtime)
-    state.second, state.same_second = second, second == state.second
+    state.content = _token(len(state.content))
+    state.scene.write(state.file, state.content, 0, second)
     return {state.file: Want(state.content)}
-
-
-def rewrite_time_left() -> float:
-    """Seconds for which the first writing may be waited for, so that the second is within the same second."""
-    return max(LATE - time.time() % 1, 0.0)
 
 
 def _mode(state: State) -> Wants:
@@ -143,7 +124,7 @@ FOLDER = Step("folder", "the verification's own folder", _folder)
 STEPS = (
     Step("create", "a file", _create),
     Step("append", "a write at its end", _append, needs="create"),
-    Step("rewrite", "other content, equal size, same second", _rewrite, needs="create", prepare=_rewrite_first),
+    Step("rewrite", "other content, equal size, same second", _rewrite, needs="create"),
     Step("mode", "another mode", _mode, needs="create"),
     Step("rename", "another name", _rename, needs="create"),
     Step("nested", "folders a/b/c with a file at once", _nested),

@@ -23,8 +23,6 @@ from ansible_collections.lockstep.realtime.plugins.module_utils._scene import Sc
 T = TypeVar("T")
 # After so many changes that did not arrive a target is not waited for again.
 GIVE_UP = 2
-# How often a rewrite is tried until both writings fall into one second.
-TRIES = 3
 # Between two log-ins at a daemon whose connections are all in use, seconds: the watcher's own come and go.
 BUSY = 0.1
 
@@ -187,25 +185,15 @@ class Verification:
     def _change(self, step: _steps.Step, active: list[int]) -> dict[int, Reading]:
         """Make one change and time its arrival on the targets that are still waited for."""
         self._each(active, lambda reader: reader.prepare())
-        if step.prepare is not None:
-            for _attempt in range(TRIES):
-                first, began = self._make(step, step.prepare)
-                until = began + _steps.rewrite_time_left()
-                self._each(active, lambda reader: reader.find(first, began, until))  # noqa: B023 done within this turn
-                self._each(active, lambda reader: reader.prepare(_steps.rewrite_time_left()))
-                wants, since = self._make(step, step.change)
-                if self._state.same_second:
-                    break
-        else:
-            wants, since = self._make(step, step.change)
+        wants, since = self._make(step)
         readings = self._each(active, lambda reader: reader.find(wants, since, since + self._timeout))
         return {number: self._waited(reading) for number, reading in zip(active, readings)}
 
-    def _make(self, step: _steps.Step, change: Callable[[_steps.State], _steps.Wants]) -> tuple[_steps.Wants, float]:
+    def _make(self, step: _steps.Step) -> tuple[_steps.Wants, float]:
         """Have a change made by whoever is to make it; what must arrive, and when it was complete."""
         # the folder is made in the source itself, whoever the client is
         with contextlib.nullcontext() if step is _steps.FOLDER else self._state.scene.acting():
-            return change(self._state), time.perf_counter()
+            return step.change(self._state), time.perf_counter()
 
     def _waited(self, reading: Reading) -> Reading:
         return reading if reading.reason is None else Reading(f"{reading.reason}, {self._timeout:g} s after the change")

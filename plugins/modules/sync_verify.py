@@ -120,7 +120,8 @@ options:
       - The kinds of change to make. They are made in the order of the choices.
       - A step brings along the one on whose result it works, as V(delete) brings V(create) along.
       - The verification's own folder comes first in any case and is the step C(folder) in the answer.
-      - V(rewrite) writes other content of equal size within the same second, which rsync's quick check does not see.
+      - V(rewrite) writes other content of equal size and leaves the modification time within the same second, which
+        rsync's quick check does not see.
       - V(delete) and V(delete_tree) are left out for a mirror with C(delete) false.
     type: list
     elements: str
