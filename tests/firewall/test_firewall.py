@@ -160,12 +160,3 @@ def test_a_mistake_is_refused_and_the_firewall_left_alone(
     before = hosts.run(kind.say)
     assert said in hosts.deploy(kind.name, succeeds=False, **wrong).said()
     assert hosts.run(kind.say) == before
-
-
-def test_a_firewall_that_is_not_active_is_refused_by_name_and_passed_over_otherwise(hosts: Walled) -> None:
-    for name in ("nftables", "ufw", "firewalld"):
-        said = hosts.deploy(name, succeeds=False).said()
-        assert f"rsync_daemon_firewall is {name}, and that is not active here" in said
-    played = hosts.deploy("auto")
-    assert "nothing is opened" in played.said()
-    assert hosts.deploy("auto").changed == {"backup01": 0}
