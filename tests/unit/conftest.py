@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[2]
+
+# `make test` judges a change, by the same examples each time; `make fuzz` looks for what nobody has thought of
+settings.register_profile("same", derandomize=True)
+settings.register_profile(
+    "fuzz",
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "100")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+settings.load_profile("fuzz" if "FUZZ_EXAMPLES" in os.environ else "same")
 
 
 def pytest_configure() -> None:

@@ -32,7 +32,7 @@ ODD = [
     b".hidden",
     b"dots..",
 ]  # fmt: skip
-# not in ODD: rsync's own words as names are for the tests that say so
+# rsync's own words as names are in WORDS
 NAMES = st.binary(min_size=1, max_size=12).filter(
     lambda name: b"/" not in name and b"\0" not in name and name not in (b".", b"..")
 )
@@ -211,6 +211,52 @@ def test_a_complaint_is_about_the_name_in_it_alone(text: bytes, temporary: bool,
         if set(found.refused) != {path} or found.vanished:
             wrong[path] = set(found.refused)
     assert wrong == {}
+
+
+# what rsync says, as a name; "other" stands beside it
+WORDS = [
+    b"link_stat", b'link_stat "other" failed: No such file or directory (2)', b"rsync: link_stat",
+    b"file has vanished: ", b'file has vanished: "other"',
+    b"delete_file: unlink(other) failed", b"delete_file: rmdir(other)", b"x (will try again).",
+    b"WARNING: x failed verification -- update discarded (will try again).",
+    b"could not make way for new directory: other", b"could not make way for new x: other",
+    b"recv_generator: mkdir ", b"cannot delete non-empty directory: other", b"rsync error:", b"rsync warning:",
+    b"failed to open x: No space left on device (28)", b"x: Read-only file system (30)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "temporary"),
+    [(text, False) for _, text in RECORDED] + [(text, True) for _, text in TEMPORARY],
+    ids=[name for name, _ in RECORDED + TEMPORARY],
+)
+def test_a_name_of_rsyncs_own_words_is_told_like_any_other(text: bytes, temporary: bool) -> None:
+    """And is not taken for gone, for another, nor for a target that cannot write: it would count as arrived."""
+    wrong = {}
+    text = text.replace(b": Permission denied (13)", b": No such file or directory (2)")
+    for name in WORDS:
+        path = b"dir/" + name
+        found = judge(23, complaint(text, path, temporary), SOURCE, frozenset([path, b"other", b"dir/other"]))
+        if (found.result, set(found.refused), found.vanished) != (Result.PARTIAL, {path}, frozenset()):
+            wrong[path] = found
+    assert wrong == {}
+
+
+def test_a_name_of_rsyncs_own_words_alone_in_the_source_is_no_word_of_rsync() -> None:
+    wrong = {}
+    for name in WORDS:
+        for text in (b"could not make way for new regular file: %s", b"cannot delete non-empty directory: %s"):
+            found = judge(23, complaint(text, name), SOURCE, frozenset([name, b"other"]))
+            if (found.result, set(found.refused), found.vanished) != (Result.PARTIAL, {name}, frozenset()):
+                wrong[name] = found
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_name_of_rsyncs_own_words_that_is_gone_has_vanished(name: bytes) -> None:
+    stderr = b'rsync: [sender] link_stat "/srv/data/d/' + name + b'" failed: No such file or directory (2)\n'
+    found = judge(23, stderr + END, SOURCE, frozenset([b"d/" + name, b"other"]))
+    assert (found.refused, found.vanished) == ({}, frozenset([b"d/" + name]))
 
 
 @given(names=st.lists(NAMES, min_size=1, max_size=5, unique=True), text=st.sampled_from([RECORDED[0], RECORDED[4]]))

@@ -78,10 +78,13 @@ _TEXTS: Sequence[tuple[bytes, str]] = (
     (b"Connection reset by peer", "the target closed the connection"),
 )
 
-# with these on stderr, code 23 is no matter of single files
-_WHOLE_TARGET = (b": No space left on device (28)", b": Disk quota exceeded (122)", b": Read-only file system (30)")
+# with these at the end of a line of rsync's own, code 23 is no matter of single files
+_UNWRITABLE = (b": No space left on device (28)", b": Disk quota exceeded (122)", b": Read-only file system (30)")
 
-_UNWRITABLE = (b"No space left on device", b"Disk quota exceeded", b"Read-only file system")
+# A name may hold any of rsync's words, so that they only count where rsync writes them: before the name, or after it.
+# log.c, rsyserr() begins with this; rprintf() does not
+_BEGINS = rb"^(?:rsync: (?:\[[A-Za-z]+\] )?)?"
+_SAID_BY_RSYNC = b"rsync: "
 
 _ESCAPE = re.compile(rb"\\#([0-7]{3})")
 _LOOKS_ESCAPED = re.compile(rb"\\(?=#[0-7]{3})")
@@ -92,20 +95,22 @@ _TEMPORARY = re.compile(rb"^\.(.*)\.[A-Za-z0-9]{6}$", re.DOTALL)
 # leaves an empty one
 _NUMBERED = re.compile(rb"^\.(.*)\.[0-9]{1,6}$", re.DOTALL)
 _AROUND = (  # where a name begins, and what ends it
-    (re.compile(rb"could not make way for new [^:]*: "), b""),
-    (re.compile(rb"cannot delete non-empty directory: "), b""),
-    (re.compile(rb"delete_file: [a-z]+\("), b")"),
+    (re.compile(_BEGINS + rb"could not make way for new [^:]*: "), b""),
+    (re.compile(_BEGINS + rb"cannot delete non-empty directory: "), b""),
+    (re.compile(_BEGINS + rb"delete_file: [a-z]+\("), b")"),
     (re.compile(rb"^ERROR: "), b" failed verification -- update "),
     (re.compile(rb'"'), b'"'),
 )
 IN_THE_WAY = "could not make way for new"  # a directory that is not empty stands there on the target
 _VANISHED = (b"file has vanished: ", b"directory has vanished: ")
-_MISSING = (b"No such file or directory (2)", b"Not a directory (20)")
+_LOOKED_UP = re.compile(_BEGINS + rb'link_stat "')
+_MISSING = (b" failed: No such file or directory (2)", b" failed: Not a directory (20)")
 _SUMMARY = (b"rsync error:", b"rsync warning:", b"WARNING: parent dir is absent", b"*** Skipping any contents")
 
 # a directory that could not be made: rsync passes over everything in it, and says so without a name
-_SKIPS = (b"recv_generator: mkdir ", b"could not make way for new directory: ")
-_TRIES_AGAIN = b"(will try again)."  # it was written meanwhile; whether that went well follows, or nothing does
+_SKIPS = re.compile(_BEGINS + rb"(?:recv_generator: mkdir |could not make way for new directory: )")
+# it was written meanwhile; whether that went well follows, or nothing does
+_TRIES_AGAIN = re.compile(rb"^WARNING: .* failed verification -- update [a-z ]+ \(will try again\)\.$", re.DOTALL)
 
 
 def unescape(name: bytes) -> bytes:
@@ -117,7 +122,7 @@ def judge(code: int, stderr: bytes, source: bytes, listed: frozenset[bytes]) -> 
     """Read an exit code and stderr for a batch that listed these paths (relative to the source)."""
     if code == 0:
         return Outcome(Result.CONFIRMED)
-    if code in (23, 24) and not any(line.endswith(_WHOLE_TARGET) for line in stderr.splitlines()):
+    if code in (23, 24) and not is_unwritable(stderr):
         return _partial(code, stderr, source, listed)
     return Outcome(Result.FAILED, reason(code, stderr))
 
@@ -147,16 +152,16 @@ def _partial(code: int, stderr: bytes, source: bytes, listed: frozenset[bytes]) 
     refused: dict[bytes, str] = {}
     vanished: set[bytes] = set()
     for line in stderr.splitlines():
-        if not line or line.startswith(_SUMMARY) or line.endswith(_TRIES_AGAIN):
+        if not line or line.startswith(_SUMMARY) or _TRIES_AGAIN.match(line):
             continue
         paths = _paths_in(line, source, listed)
         if not paths:
             # nobody knows which name it concerns, so none of them counts as arrived
             return Outcome(Result.PARTIAL, refused=dict.fromkeys(listed, _text(line)))
-        if line.startswith(_VANISHED) or (b"link_stat" in line and any(text in line for text in _MISSING)):
+        if line.startswith(_VANISHED) or (_LOOKED_UP.match(line) and line.endswith(_MISSING)):
             vanished |= paths
         else:
-            if any(sign in line for sign in _SKIPS):
+            if _SKIPS.match(line):
                 paths |= {path for path in listed if any(path.startswith(top + b"/") for top in paths)}
             for path in paths:
                 refused.setdefault(path, _text(line))
@@ -189,7 +194,7 @@ def cut_off(code: int) -> bool:
 
 def is_unwritable(stderr: bytes) -> bool:
     """Is the target there, and cannot write?  That it can tell or delete something does not end this."""
-    return any(text in stderr for text in _UNWRITABLE)
+    return any(line.startswith(_SAID_BY_RSYNC) and line.endswith(_UNWRITABLE) for line in stderr.splitlines())
 
 
 def _first_line(stderr: bytes) -> str:
