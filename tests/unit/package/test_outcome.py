@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from lockstep.config import Target
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane
-from lockstep.transfer.outcome import Outcome, Result, judge, reason, unescape
+from lockstep.transfer.outcome import Outcome, Result, complaints, judge, reason, unescape
 
 SOURCE = b"/srv/data"
 END = b"rsync error: some files/attrs were not transferred (see previous errors) (code 23) at main.c(1394)\n"
@@ -121,6 +121,16 @@ def test_the_first_line_that_is_no_summary_is_quoted() -> None:
 def test_a_long_complaint_is_shortened_and_an_unreadable_one_escaped() -> None:
     assert len(reason(12, b"x" * 5000)) < 400
     assert "\\xff" in reason(12, b"\xff\n")
+
+
+def test_each_complaint_is_told_and_many_are_counted() -> None:
+    lines = [b'rsync: [sender] opendir "/srv/data/%d" failed: Permission denied (13)\n' % number for number in range(7)]
+    assert complaints(b"".join(lines[:2])) == "; ".join(line.decode().strip() for line in lines[:2])
+    told = complaints(b"".join([*lines, lines[0], b'file has vanished: "/srv/data/v"\n', END]))
+    assert told.endswith("; and 2 more")
+    assert told.count("opendir") == 5
+    assert "vanished" not in told
+    assert complaints(END) == ""
 
 
 @pytest.mark.parametrize(

@@ -634,7 +634,8 @@ def test_what_could_not_be_compared_completely_is_compared_again(
     program, once = tmp_path / "rsync", tmp_path / "once"
     program.write_text(
         f'#!/bin/sh\n[ -e {once} ] && exec rsync "$@"\n: > {once}\n'
-        "echo 'rsync: [receiver] opendir \"d\" failed: Permission denied (13)' >&2\nexit 23\n"
+        "echo 'rsync: [receiver] opendir \"d\" failed: Permission denied (13)' >&2\n"
+        "echo 'rsync: [receiver] opendir \"e\" failed: Permission denied (13)' >&2\nexit 23\n"
     )
     program.chmod(0o755)
     rig.source.rsync = str(program)
@@ -647,7 +648,8 @@ def test_what_could_not_be_compared_completely_is_compared_again(
             assert time.monotonic() < deadline
             rig.reconcile.proceed()
             await asyncio.sleep(0.002)
-        assert "opendir" in rig.reconcile.unread
+        assert 'opendir "d"' in rig.reconcile.unread
+        assert 'opendir "e"' in rig.reconcile.unread
         assert b"new" not in rig.backlog.paths
         while rig.reconcile.unread or rig.reconcile.busy:
             assert time.monotonic() < deadline

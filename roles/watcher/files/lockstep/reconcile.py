@@ -26,7 +26,7 @@ from lockstep.recent import changed_since
 from lockstep.record import Record
 from lockstep.standing import Standing
 from lockstep.transfer import command
-from lockstep.transfer.outcome import judge, reason
+from lockstep.transfer.outcome import complaints, judge, reason
 from lockstep.transfer.process import Ended, not_started
 
 log = logging.getLogger(__name__)
@@ -395,7 +395,8 @@ class Reconcile:
             return
         outcome = judge(ended.code, ended.stderr, source.config.source, frozenset(comparison.scope.paths))
         # a subtree that vanished meanwhile gives an event of its own
-        self.error = next(iter(outcome.refused.values()), outcome.reason)
+        refused = next(iter(outcome.refused.values()), outcome.reason)
+        self.error = refused and (complaints(ended.stderr) or refused)
         if self.error or ended.code == READ_ERRORS:
             self.unread = self.error
             target.record.reconcile_results["incomplete"] += 1

@@ -182,6 +182,15 @@ def reason(code: int, stderr: bytes) -> str:
     return f"{known} (rsync {code}: {words})" if words else f"{known} (rsync {code})"
 
 
+def complaints(stderr: bytes, most: int = 5) -> str:
+    """What could not be read or done, each in rsync's own words, and how many more there are."""
+    ignored = (*_SUMMARY, *_VANISHED)
+    lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith(ignored)]
+    told = list(dict.fromkeys(map(_text, lines)))
+    more = [f"and {len(told) - most} more"] if len(told) > most else []
+    return "; ".join([*told[:most], *more])
+
+
 def never_connected(code: int, stderr: bytes) -> bool:
     """Was it the connection that could not be made?"""
     return code in _UNREACHED or (code == ssh_words.SSH_FAILED and not ssh_words.was_connected(stderr))
