@@ -16,23 +16,12 @@ description:
   - An NFS host comes from its C(lockstep_clients) (an address, network or name, or a list of them), else its
     C(lockstep_address), else its C(ansible_host), else its inventory name.
 positional: backup_host, groups, hostvars
+extends_documentation_fragment:
+  - lockstep.realtime.mirrors
 options:
-  _input:
-    description: C(lockstep_mirrors).
-    type: list
-    elements: dict
-    required: true
   backup_host:
     description: The inventory name of the backup host.
     type: str
-    required: true
-  groups:
-    description: The magic variable C(groups). The groups C(nfs) and C(backup) are used.
-    type: dict
-    required: true
-  hostvars:
-    description: The magic variable C(hostvars).
-    type: dict
     required: true
 """
 

@@ -16,23 +16,12 @@ description:
   - Each mirror of each NFS host has room for the 30 connections that its watcher may have at once, three times, as
     those of a link that was cut stay until the daemon's timeout; and each NFS host for 8 more, with which it verifies.
 positional: backup_host, groups, hostvars
+extends_documentation_fragment:
+  - lockstep.realtime.mirrors
 options:
-  _input:
-    description: C(lockstep_mirrors).
-    type: list
-    elements: dict
-    required: true
   backup_host:
     description: The inventory name of the backup host.
     type: str
-    required: true
-  groups:
-    description: The magic variable C(groups). The groups C(nfs) and C(backup) are used.
-    type: dict
-    required: true
-  hostvars:
-    description: The magic variable C(hostvars).
-    type: dict
     required: true
 """
 

@@ -13,23 +13,12 @@ author: lockstep.realtime maintainers
 description:
   - Takes C(lockstep_mirrors) and returns which hosts of group C(backup) one host of group C(nfs) reaches over ssh.
 positional: nfs_host, groups, hostvars
+extends_documentation_fragment:
+  - lockstep.realtime.mirrors
 options:
-  _input:
-    description: C(lockstep_mirrors).
-    type: list
-    elements: dict
-    required: true
   nfs_host:
     description: The inventory name of the NFS host.
     type: str
-    required: true
-  groups:
-    description: The magic variable C(groups). The groups C(nfs) and C(backup) are used.
-    type: dict
-    required: true
-  hostvars:
-    description: The magic variable C(hostvars).
-    type: dict
     required: true
 """
 

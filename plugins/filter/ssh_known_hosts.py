@@ -15,23 +15,12 @@ description:
     keys that were read on the backup hosts which it reaches over ssh. Nothing is asked of the network.
   - A backup host's own C(ssh_target_host_keys), a list of lines, takes the place of what was read there.
 positional: nfs_host, groups, hostvars, keys
+extends_documentation_fragment:
+  - lockstep.realtime.mirrors
 options:
-  _input:
-    description: C(lockstep_mirrors).
-    type: list
-    elements: dict
-    required: true
   nfs_host:
     description: The inventory name of the NFS host.
     type: str
-    required: true
-  groups:
-    description: The magic variable C(groups). The groups C(nfs) and C(backup) are used.
-    type: dict
-    required: true
-  hostvars:
-    description: The magic variable C(hostvars).
-    type: dict
     required: true
   keys:
     description: By backup host, the text of its F(/etc/ssh/ssh_host_*_key.pub).

@@ -14,23 +14,12 @@ description:
   - Takes C(lockstep_mirrors) and returns which directories of one host of group C(backup) are written to over ssh, by
     which NFS host, from where, and where the public key of it lies on that host.
 positional: backup_host, groups, hostvars
+extends_documentation_fragment:
+  - lockstep.realtime.mirrors
 options:
-  _input:
-    description: C(lockstep_mirrors).
-    type: list
-    elements: dict
-    required: true
   backup_host:
     description: The inventory name of the backup host.
     type: str
-    required: true
-  groups:
-    description: The magic variable C(groups). The groups C(nfs) and C(backup) are used.
-    type: dict
-    required: true
-  hostvars:
-    description: The magic variable C(hostvars).
-    type: dict
     required: true
 """
 

@@ -14,23 +14,12 @@ description:
   - Takes C(lockstep_mirrors) and returns which hosts of group C(backup) have a copy of one mirror of one host of group
     C(nfs), in the order of the mirror's targets.
 positional: nfs_host, groups, hostvars, name
+extends_documentation_fragment:
+  - lockstep.realtime.mirrors
 options:
-  _input:
-    description: C(lockstep_mirrors).
-    type: list
-    elements: dict
-    required: true
   nfs_host:
     description: The inventory name of the NFS host.
     type: str
-    required: true
-  groups:
-    description: The magic variable C(groups). The groups C(nfs) and C(backup) are used.
-    type: dict
-    required: true
-  hostvars:
-    description: The magic variable C(hostvars).
-    type: dict
     required: true
   name:
     description: The mirror's name.

@@ -15,23 +15,12 @@ description:
     host of group C(nfs), a tunnel to each backup host that it reaches by the transport C(tls).
   - An end on the NFS host is at an address of the loopback interface that follows from the backup host's name.
 positional: nfs_host, groups, hostvars
+extends_documentation_fragment:
+  - lockstep.realtime.mirrors
 options:
-  _input:
-    description: C(lockstep_mirrors).
-    type: list
-    elements: dict
-    required: true
   nfs_host:
     description: The inventory name of the NFS host.
     type: str
-    required: true
-  groups:
-    description: The magic variable C(groups). The groups C(nfs) and C(backup) are used.
-    type: dict
-    required: true
-  hostvars:
-    description: The magic variable C(hostvars).
-    type: dict
     required: true
   port:
     description: The port at which the backup hosts listen.

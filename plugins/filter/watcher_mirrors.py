@@ -19,23 +19,12 @@ description:
     transport is the backup host's C(lockstep_transport), else C(plain). Over C(ssh) each mirror has a key of its own,
     which is restricted to the directory of the mirror.
 positional: nfs_host, groups, hostvars
+extends_documentation_fragment:
+  - lockstep.realtime.mirrors
 options:
-  _input:
-    description: C(lockstep_mirrors).
-    type: list
-    elements: dict
-    required: true
   nfs_host:
     description: The inventory name of the NFS host.
     type: str
-    required: true
-  groups:
-    description: The magic variable C(groups). The groups C(nfs) and C(backup) are used.
-    type: dict
-    required: true
-  hostvars:
-    description: The magic variable C(hostvars).
-    type: dict
     required: true
   user:
     description: The name to log in to the daemons with.
