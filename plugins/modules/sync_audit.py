@@ -323,11 +323,24 @@ targets:
     repair:
       description:
         - What O(repair) did, null without it. How many entries were C(sent) and C(deleted), the C(bytes) that were
-          sent, how many differences are C(left), why deletions were not made (C(held)), and why something is left
-          (C(reason)).
+          sent, how many differences are C(left), and C(remaining) of each kind, why deletions were not made (C(held)),
+          and why something is left (C(reason)).
       type: dict
       returned: always
-      sample: {sent: 2, deleted: 1, bytes: 4166, held: null, left: 0, reason: null}
+      sample:
+        sent: 2
+        deleted: 1
+        bytes: 4166
+        held: null
+        left: 0
+        reason: null
+        remaining: {missing: 0, different: 0, extra: 0}
+    told:
+      description:
+        - Whether the watcher has taken what was found. It does not where none runs, where O(source) is given, in check
+          mode, and of a target that could not be compared completely.
+      type: bool
+      returned: always
 table:
   description: The same as lines to print, one for each target, and below them the first paths of each kind.
   returned: when the audit could be made

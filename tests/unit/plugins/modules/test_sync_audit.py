@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.lockstep.realtime.plugins.modules import sync_audit
 
 ODD = [b"two words", b"line\nbreak", b"\xff\xfe", b"-r", b"#no comment", b";nor this", b"* ? [a] $(id) `id` \\#012 \\"]
 
@@ -115,6 +116,17 @@ def drift(daemon) -> None:
         (daemon.data / "too much").write_text("12345")
         (daemon.data / "deep/too").mkdir()
         (daemon.data / "deep/too/many").write_text("123")
+
+
+def test_each_key_of_an_answer_is_documented_and_no_other_is(audit, daemon):
+    drift(daemon)
+    answer = audit(daemon, repair=True, checksum=True)
+    assert not answer.failed, answer.output
+    documented = yaml.safe_load(sync_audit.RETURN)
+    assert set(answer.data) - {"changed", "diff", "invocation"} == set(documented)
+    target, documented = only(answer), documented["targets"]["contains"]
+    assert set(target) == set(documented)
+    assert set(target["repair"]) == set(documented["repair"]["sample"])
 
 
 def test_what_differs_is_told_mended_and_gone(audit, daemon, source):
