@@ -14,7 +14,7 @@ HERE := $(COLLECTIONS)/ansible_collections/lockstep/realtime
 export ANSIBLE_COLLECTIONS_PATH := $(COLLECTIONS)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help venv demo demo-down bench bench-core bench-ssh test test-quick test-unit test-system test-churn test-workloads test-sanity test-e2e test-lifecycle test-nfs test-exports test-topologies test-firewall test-migrate docs-nfs test-faults faults-but-one fault-of-a-million test-faults-short soak fuzz lint lint-ansible types test-older-core test-newer-core docs test-docs gates build clean
+.PHONY: help venv demo demo-down bench bench-core bench-ssh test test-quick test-unit test-system test-churn test-workloads test-sanity test-e2e test-lifecycle test-nfs test-exports test-topologies test-firewall test-migrate docs-nfs test-faults faults-but-one fault-of-a-million test-faults-short soak fuzz lint lint-ansible types test-older-core test-newer-core test-molecule docs test-docs gates build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -204,6 +204,16 @@ test-newer-core: CORE ?= 2.20.10
 test-newer-core: venv ## as root, the same under ansible-core 2.20, which wants Python 3.12 or later, on a host of the lab
 	@tests/install-needs
 	LOCKSTEP_CORE=$(CORE) $(BIN)/pytest -rA --show-capture=stdout tests/cores
+
+# Of the scenario's distributions, those that the lab can make an image of.
+test-molecule: $(HERE) ## as root, the Molecule scenario in containers of Debian 12 and 13
+	@PYTHON='$(PYTHON)' tests/install-needs
+	@PYTHON='$(PYTHON)' tests/install-needs python3-venv podman runc
+	rm -rf build/molecule
+	@mkdir -p build
+	$(PYTHON) -m venv build/molecule
+	build/molecule/bin/python -m pip install --quiet --disable-pip-version-check -r tests/molecule/requirements.txt
+	build/molecule/bin/python tests/molecule/run.py build/molecule bookworm trixie
 
 # antsibull-docs writes the reference, pages.py lays the guides beside it, Sphinx takes no warning, and no link may be dead.
 SITE := build/docs-site
