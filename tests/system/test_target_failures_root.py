@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -64,3 +65,57 @@ def test_a_name_that_cannot_be_deleted_is_one_problem(stubborn: tuple[Rig, Names
     assert [problem["path"] for problem in rig.watcher.target()["problems"]] == ["f5"]
     space.umount(fixed)
     rig.equal()
+
+
+def test_two_names_that_have_one_temporary_name_are_two_problems(stubborn: tuple[Rig, Namespace]) -> None:
+    """What rsync says of `.twin` it says of `twin` in the same words: nothing counts as arrived for not being named."""
+    rig, space = stubborn
+    (rig.source / "d").mkdir()
+    names = ["twin", ".twin", "twin."]
+    for name in names:
+        (rig.source / "d" / name).write_text("old")
+    rig.start()
+    rig.equal()
+    rig.watcher.ask(command="pause", mirror="data")  # so that one rsync gets all of them
+    for name in names:
+        space.bind(rig.target / "d" / name, rig.target / "d" / name)
+        (rig.source / "d" / name).write_text("new")
+    (rig.source / "d" / "other").write_text("x")
+    wait_for(lambda: rig.watcher.target()["pending"] > len(names), 10, rig.log)
+    rig.watcher.ask(command="resume", mirror="data")
+    wait_for((rig.target / "d" / "other").exists, 10, rig.log)
+    wait_for(
+        lambda: {problem["path"] for problem in rig.watcher.target()["problems"]} == {f"d/{name}" for name in names},
+        20,
+        lambda: json.dumps(rig.watcher.target()["problems"]) + rig.log(),
+    )
+    for name in names:
+        space.umount(rig.target / "d" / name)
+    rig.become_equal()
+    wait_for(lambda: rig.watcher.target()["problems"] == [], 20, rig.log)
+
+
+@pytest.fixture
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """A rig whose daemon may not set the times of what it does not own."""
+    without = ["setpriv", "--bounding-set=-fowner", "--inh-caps=-fowner"]
+    with assembled(tmp_path_factory.mktemp("rig"), before=without) as rig:
+        yield rig
+
+
+def test_a_directory_whose_time_cannot_be_set_keeps_nothing_in_it_from_arriving(strict: Rig) -> None:
+    """It is listed with whatever is sent into it, so that each of these rsyncs has something to complain of."""
+    rig = strict
+    rig.start()
+    (rig.source / "d").mkdir()
+    os.chown(rig.source / "d", 1234, 1234)
+    for number in range(3):
+        (rig.source / "d" / f"f{number}").write_text("x")
+    rig.watcher.wait_state("behind")
+    for number in range(3, 20):
+        (rig.source / "d" / f"f{number}").write_text("x")
+        wait_for((rig.target / "d" / f"f{number}").exists, 10, rig.log)
+    wait_for(lambda: rig.watcher.target()["pending"] == 0, 20, rig.log)
+    assert [problem["path"] for problem in rig.watcher.target()["problems"]] == ["d"]
+    assert rig.watcher.target()["batches"] < 80, "the same again and again"
+    assert len(list((rig.target / "d").iterdir())) == 20

@@ -13,7 +13,8 @@ from lockstep.changes import ATTRIBUTES, CONTENT, GONE, PERMITTED, STRUCTURE, an
 from lockstep.comparison import parse_difference, parse_line, parse_totals
 from lockstep.filters import Filter
 from lockstep.removal import deletable, read_answer
-from lockstep.transfer.outcome import Result, judge, made, reason, unescape
+from lockstep.transfer.names_told import unescape
+from lockstep.transfer.outcome import Result, judge, made, reason
 
 FUZZ = settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "40")), deadline=None, suppress_health_check=list(HealthCheck)

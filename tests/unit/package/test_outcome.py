@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from lockstep.config import Target
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane
-from lockstep.transfer.outcome import Outcome, Result, complaints, judge, reason, unescape
+from lockstep.transfer.names_told import Listed, unescape
+from lockstep.transfer.outcome import Outcome, Result, complaints, judge, reason
 
 SOURCE = b"/srv/data"
 END = b"rsync error: some files/attrs were not transferred (see previous errors) (code 23) at main.c(1394)\n"
@@ -341,6 +342,47 @@ def test_refused_outweighs_vanished() -> None:
     found = judge(23, stderr, SOURCE, frozenset({b"a"}))
     assert set(found.refused) == {b"a"}
     assert not found.vanished
+
+
+def test_what_was_not_named_has_arrived_only_if_names_that_are_gone_were_all_there_was() -> None:
+    gone = b'file has vanished: "/srv/data/a"\n'
+    assert judge(24, gone, SOURCE, frozenset({b"a", b"b"})).proves_rest
+    assert not judge(23, gone, SOURCE, frozenset({b"a", b"b"})).proves_rest
+    denied = b'rsync: [receiver] mkstemp "d/.x.aB3dE6" (in data) failed: Permission denied (13)\n'
+    found = judge(23, denied + END, SOURCE, frozenset({b"d/x", b"d/.x", b"d/y"}))
+    assert not found.proves_rest, "nobody knows which of two it is"
+    assert len(found.refused) == 1
+
+
+def test_of_a_name_full_of_quotes_only_some_ends_are_tried() -> None:
+    name = b"/".join([b'"' * 250] * 14)
+    line = b'rsync: [receiver] mkstemp "' + name + b'" (in data) failed: File name too long (36)'
+    listed = Listed(SOURCE, frozenset({name, b"other"}))
+    assert listed.meant(line) == {name}
+    looked_up = _Counting(name)
+    listed.paths = looked_up
+    listed.meant(line)
+    assert looked_up.number < 3_000, "a user who makes such names must not stop the watcher"
+
+
+class _Counting(frozenset[bytes]):
+    """How often something is looked for in it."""
+
+    number = 0
+
+    def __new__(cls, *_names: bytes) -> _Counting:
+        return super().__new__(cls, ())
+
+    def __contains__(self, name: object) -> bool:
+        self.number += 1
+        return False
+
+
+def test_what_is_inside_a_directory_is_nothing_beside_it() -> None:
+    listed = Listed(SOURCE, frozenset({b"a", b"a/b", b"a/b/c", b"a-b", b"a0", b"a.d/x", b"b/a/x"}))
+    assert listed.inside(b"a") == {b"a/b", b"a/b/c"}
+    assert listed.inside(b"a/b") == {b"a/b/c"}
+    assert listed.inside(b"c") == set()
 
 
 @pytest.mark.parametrize("stderr", [b"", END, b"some line of another rsync\n"])

@@ -25,7 +25,7 @@ from lockstep.changes import ATTRIBUTES, CONTENT, GONE, PERMITTED, STRUCTURE, pa
 from lockstep.config import Target
 from lockstep.sifting import TakenOut, sift
 from lockstep.transfer import command
-from lockstep.transfer.outcome import unescape
+from lockstep.transfer.names_told import unescape
 from lockstep.transfer.process import Ended, Process
 
 PROCESSES = 2

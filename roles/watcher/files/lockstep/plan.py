@@ -66,7 +66,7 @@ class Planner:
     `free` says which lanes can take a batch, `bulk_slots` how many large files may start, `under_way` what holds which
     paths.  What is planned is taken out of the changes; the caller puts it back if it fails.  `needed` says of a path
     that is gone from the source that what the target has there is still to be made into something else, `hidden` of one
-    that the mirror leaves it out.
+    that the mirror leaves it out, `refused` of one that the target has refused.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class Planner:
         hidden: Callable[[bytes, bool], bool] = lambda path, is_dir: False,
         elsewhere: Callable[[bytes], bool] = lambda path: False,
         delete_permitted: bool = False,
+        refused: Callable[[bytes], bool] = lambda path: False,
         can_be_renamed: Callable[[bytes, bytes], bool] = can_be_renamed,
     ) -> None:
         self._changes = changes
@@ -105,6 +106,7 @@ class Planner:
         self._hidden = hidden
         self._elsewhere = elsewhere
         self._delete_permitted = delete_permitted
+        self._refused = refused
         self._can_be_renamed = can_be_renamed
         self._open: dict[Lane, Batch] = {}
         self._taken: set[bytes] = set()
@@ -412,7 +414,8 @@ class Planner:
         hours, or be held.
         """
         for parent in batch.parents:
-            if parent in batch.listed:
+            # one whose attributes are refused has its own next try, and would have each batch refused meanwhile
+            if parent in batch.listed or self._refused(parent):
                 continue
             alone = batch.bulk or batch.replaces or batch.reserved or batch.lane is Lane.REMOVE
             if not parent or alone or self._blocked(parent, batch, whole=False):

@@ -15,7 +15,7 @@ from lockstep.batch import Batch
 from lockstep.changes import parent_of
 from lockstep.comparison import parse_line
 from lockstep.transfer.command import Lane
-from lockstep.transfer.outcome import temporary_for
+from lockstep.transfer.names_told import Listed
 
 MOST = 20_000  # names that are remembered; beyond that only a reconcile finds what is left of the first ones
 WITHOUT = frozenset({Lane.REMOVE, Lane.ROOT, Lane.COUNT})  # lanes that write no file
@@ -56,11 +56,11 @@ class Remains:
         asked, self._asked = self._asked, {}
         again = {path: None for path in asked if busy(path)}
         self._remember(again)
-        sure = frozenset(asked.keys() - again.keys())
+        sure = Listed(b"", frozenset(asked.keys() - again.keys()))
         files = (line for line in told if line.startswith(b"*deleting") and not line.endswith(b"/\n"))
         items = [parse_line(line, False) for line in files]
         paths = [item[0] for item in items if item is not None]
-        return [path for path in paths if temporary_for(path, sure) and look(path) is None]
+        return [path for path in paths if sure.has_temporary(path) and look(path) is None]
 
     def _remember(self, names: Iterable[bytes]) -> None:
         self._names.update(dict.fromkeys(names))

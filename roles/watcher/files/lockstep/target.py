@@ -325,6 +325,7 @@ class TargetSync:
             hidden=self.source.filters.hidden,
             elsewhere=self.source.filters.elsewhere,
             delete_permitted=bool(self.source.config.delete),
+            refused=self.standing.problems.__contains__,
             can_be_renamed=partial(can_be_renamed, target=self.config),
             **limits,
         )
@@ -444,7 +445,23 @@ class TargetSync:
             if not self._stopped:
                 self._failed(outcome.reason, batch.lane if is_unwritable(ended.stderr) else None)
             return
+        if not outcome.proves_rest:
+            self._send_again(batch, outcome)
         self._confirm(batch, outcome)
+
+    def _send_again(self, batch: Batch, outcome: Outcome) -> None:
+        """Something was refused, and which names that were is only rsync's word; the others go without them, and count
+        as arrived when their rsync has nothing to complain of."""
+        told = outcome.refused.keys() | outcome.vanished
+        rest = {path: change for path, change in batch.items.items() if path not in told}
+        new = len(self.standing.problems) < PROBLEMS and any(map(self.standing.is_new_problem, outcome.refused))
+        if outcome.refused and len(rest) == len(batch.items) and not new:
+            # a directory that is listed for its times: the next batch would be the same one
+            outcome.refused.update(dict.fromkeys(rest, next(iter(outcome.refused.values()))))
+            return
+        batch.items = {path: change for path, change in batch.items.items() if path in told}
+        batch.covered.clear()
+        self.live.put_back(rest.items())
 
     def _made(self, batch: Batch, process: Process, ended: Ended, outcome: Outcome) -> None:
         """What could not be made of what the target has is sent; whether the target is down that will show."""

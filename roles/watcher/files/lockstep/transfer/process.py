@@ -21,7 +21,7 @@ if _LIBRARIES:
 
 NICE = 10  # of what gives way
 KEPT_FREE = 24  # descriptors that no rsync gets: the status, its clients and a look at the source need some
-STDERR_LIMIT = 1 << 20  # bytes of complaints kept; a million refused names must not fill the memory
+STDERR_LIMIT = 1 << 18  # bytes of complaints kept, and read in one go; names of which none is left are sent again
 
 
 @lru_cache(maxsize=1)
