@@ -7,8 +7,9 @@ import os
 import stat
 from typing import Optional
 
-from lockstep.changes import ancestors, parent_of
+from lockstep.changes import ancestors
 
+PATH_MAX = 4_095  # bytes of a path that the kernel takes (path_resolution(7))
 UNREADABLE = os.lstat(os.devnull)  # what `look` returns for what cannot be looked at
 
 
@@ -31,6 +32,19 @@ def look(source: bytes, path: bytes) -> Optional[os.stat_result]:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as err:
-        if err.errno == errno.ENAMETOOLONG and look(source, parent_of(path)) is None:
+        if err.errno == errno.ENAMETOOLONG and not _may_lead_on(source, path):
             return None  # the kernel looks at the length first
         return UNREADABLE
+
+
+def _may_lead_on(source: bytes, path: bytes) -> bool:
+    """Does anything stand at the deepest directory above that can be looked at?  That may be thousands of names up."""
+    room = PATH_MAX - len(source) - 1
+    end = path.rfind(b"/", 0, max(0, room) + 1)
+    try:
+        os.lstat(source + b"/" + path[:end] if end > 0 else source)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
