@@ -23,3 +23,21 @@ def test_everything_above_a_name_is_touched_however_many_share_it() -> None:
     assert batch.above == {b"a/b", b"a", b""}
     assert batch.touches(b"a")
     assert not batch.touches(b"a", whole=False)
+
+
+def test_a_directory_that_was_passed_on_the_way_is_remembered_only_until_it_is_listed() -> None:
+    batch = Batch(Lane.CONTENT)
+    assert not batch.touches(b"a/b/c/d")
+    assert not batch.touches(b"a/x")
+    batch.add(b"a/b", whole=True)
+    assert batch.touches(b"a/b/c/d")
+    assert not batch.touches(b"a/x")
+    batch.add(b"", whole=True)
+    assert batch.touches(b"a/x")
+
+
+def test_above_a_name_is_everything_though_its_directory_is_not_listed() -> None:
+    batch = Batch(Lane.CONTENT)
+    batch.add(b"a/b/c/d")
+    batch.add(b"a/e/f/g")
+    assert batch.above == {b"a/b/c", b"a/b", b"a/e/f", b"a/e", b"a", b""}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Optional
 
@@ -11,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import lockstep.batch
+import lockstep.plan
 from lockstep.batch import Batch
 from lockstep.changes import (
     ATTRIBUTES,
@@ -283,6 +286,61 @@ def test_what_waits_for_a_new_directory_does_not_keep_that_from_being_seen() -> 
     assert lanes(found)[Lane.REST] == [b"d"]
     found = plan(changes, {b"d": "d", b"x": "x"})
     assert len(lanes(found)[Lane.REMOVE]) == FRUITLESS + 10
+
+
+DEEP = 400  # levels: with what was passed looked at again for each, 80,000 steps
+
+
+def shape(flags: int, kind: Optional[str]) -> tuple[list[tuple[bytes, int]], Disk]:
+    """A chain of directories and, where `kind` is given, an entry in each that has changed (None: is missing)."""
+    chain = [b"/".join([b"a"] * depth) for depth in range(1, DEEP + 1)]
+    disk = dict.fromkeys(chain, "d")
+    if kind == "d":
+        return [(path, flags) for path in chain], disk
+    if kind is not None:
+        disk.update((path + b"/f", kind) for path in chain)
+    return [(path + b"/f", flags) for path in chain], disk
+
+
+@pytest.mark.parametrize(
+    ("flags", "kind", "waits"),
+    [
+        (ATTRIBUTES, "d", False),
+        (ATTRIBUTES | STRUCTURE, "d", False),
+        (CONTENT, "x", False),
+        (CONTENT, "x", True),
+        (CONTENT, "!", False),
+        (CONTENT, "!", True),
+        (GONE, None, False),
+        (GONE, None, True),
+    ],
+)
+@pytest.mark.parametrize("deepest_first", [False, True])
+def test_a_deep_tree_costs_a_few_steps_for_each_change(
+    monkeypatch: pytest.MonkeyPatch, flags: int, kind: Optional[str], waits: bool, deepest_first: bool
+) -> None:
+    steps = 0
+
+    def one_above(path: bytes) -> bytes:
+        nonlocal steps
+        steps += 1
+        return parent_of(path)
+
+    def all_above(path: bytes) -> Iterator[bytes]:
+        while path:
+            yield (path := one_above(path))
+
+    for module in (lockstep.plan, lockstep.batch):
+        monkeypatch.setattr(module, "ancestors", all_above)
+        monkeypatch.setattr(module, "parent_of", one_above)
+    items, disk = shape(flags, kind)
+    changes = noted(*(reversed(items) if deepest_first else items))
+    if waits:  # the topmost directory is to be made, and another batch has something in it
+        changes.note(b"a", ATTRIBUTES | STRUCTURE, 0.0)
+        disk[b"a/g"] = "x"
+    before = busy(Lane.CONTENT, *([b"a/g"] if waits else [b"other"]))
+    plan(changes, disk, (before,))
+    assert steps < 40 * DEEP
 
 
 def test_where_nothing_is_under_way_something_is_found_however_far_behind() -> None:

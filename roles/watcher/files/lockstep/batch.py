@@ -31,16 +31,19 @@ class Batch:
     in_arguments: bool = False  # not on a list that a waiting process reads
     link: Optional[tuple[bytes, bytes]] = None  # the directory of what is listed, and where the target has its data
     reserved: set[bytes] = field(default_factory=set)  # names on the target that must stay as they are, with all below
-    _below: dict[bytes, bool] = field(default_factory=dict)  # directory → is it, or one above it, listed as a whole
+    _below: dict[bytes, bool] = field(default_factory=dict)  # directory → is it, or one above it, listed as a whole?
 
     def add(self, path: bytes, whole: bool = False) -> None:
         if path not in self.listed:
             self.listed[path] = whole
-            if path and parent_of(path) not in self.above:  # with a directory everything above it is there
-                self.above.update(ancestors(path))
+            if path and parent_of(path) not in self.above:
+                for above in ancestors(path):
+                    if above in self.above:  # and with it everything above it
+                        break
+                    self.above.add(above)
         elif whole:
             self.listed[path] = True
-        if whole and self._below:
+        if whole and self._below.get(path) is False:  # what is known of no path at all has nothing known below it
             self._below.clear()
 
     def take(self, path: bytes, change: Change, whole: bool = True) -> None:
@@ -65,10 +68,20 @@ class Batch:
     def _is_below(self, directory: bytes) -> bool:
         """Asked for every change while this is under way, and most changes share their directory with others."""
         known = self._below.get(directory)
-        if known is None:
-            known = any(self.listed.get(above, False) for above in (directory, *ancestors(directory)))
-            self._below[directory] = known
-        return known
+        if known is not None:
+            return known
+        at, passed = directory, [directory]
+        below = self.listed.get(at, False)
+        while not below and at:
+            at = parent_of(at)
+            known = self._below.get(at)
+            if known is not None:
+                below = known
+                break
+            passed.append(at)
+            below = self.listed.get(at, False)
+        self._below.update(dict.fromkeys(passed, below))
+        return below
 
     @property
     def parents(self) -> set[bytes]:

@@ -109,12 +109,17 @@ class Planner:
         self._refused = refused
         self._can_be_renamed = can_be_renamed
         self._open: dict[Lane, Batch] = {}
+        self._to_open: dict[Lane, Batch] = {}  # empty while what was to go with them has to wait
         self._taken: set[bytes] = set()
         self._standing: dict[bytes, tuple[Stands, bytes]] = {}
         self._brought: set[bytes] = set()
         self._waited_for: list[bytes] = []
         self._replaced: dict[bytes, float] = {}
-        self._complete: dict[Batch, set[bytes]] = {}  # directories above which no new one is missing in the batch
+        # directories at and above which no new one is missing in the batch; others → the new one that it cannot take
+        self._complete: dict[Batch, set[bytes]] = {}
+        self._lacks: dict[Batch, dict[bytes, bytes]] = {}
+        self._old: set[bytes] = set()  # directories at and above which no new one waits
+        self._young: dict[bytes, bytes] = {}  # others → the nearest new one that waited there
         self._plan = Plan()
 
     def run(self) -> Plan:
@@ -292,7 +297,7 @@ class Planner:
         if group.whole and self._blocked(group.old, None):
             return
         for path, old in group.olds.items():
-            if any(map(self._has_structure, ancestors(path))) or self._blocked(path, None):
+            if self._waits_for_one_above(path) or self._blocked(path, None):
                 continue
             if not group.whole:
                 if len(batch.reserved) >= SINGLY or self._blocked(old, None):
@@ -312,7 +317,7 @@ class Planner:
         return batch is None or (len(batch.listed) < self._max_names and batch.size < self._max_bytes)
 
     def _batch(self, lane: Lane) -> Batch:
-        return self._open.get(lane) or Batch(lane)
+        return self._open.get(lane) or self._to_open.setdefault(lane, Batch(lane))
 
     def _put(self, lane: Lane, path: bytes, change: Change, size: int, whole: bool = True) -> None:
         if not self._room(lane):
@@ -335,7 +340,7 @@ class Planner:
             self._may_replace = False
 
     def _put_alone(self, batch: Batch, path: bytes, change: Change) -> bool:
-        if any(self._has_structure(above) for above in ancestors(path)) or self._blocked(path, batch):
+        if self._waits_for_one_above(path) or self._blocked(path, batch):
             return False
         self._taken.add(path)
         batch.take(path, change)
@@ -381,21 +386,45 @@ class Planner:
             return True
         return self._waits_elsewhere is not None and self._waits_elsewhere(path)
 
+    def _waits_for_one_above(self, path: bytes) -> bool:
+        """Is any directory above still to be made?  What is known of one holds for all below it, however deep."""
+        passed = []
+        for above in ancestors(path):
+            if above in self._old:
+                break
+            passed.append(above)
+            near = self._young.get(above, above)
+            if self._has_structure(near):
+                self._young.update(dict.fromkeys(passed, near))
+                return True
+        self._old.update(passed)
+        return False
+
     def _structure_with(self, batch: Batch, path: bytes) -> bool:
         """New directories above a path go in the same batch, or the path has to wait for them."""
-        parent = parent_of(path)
         complete = self._complete.setdefault(batch, set())
-        if parent in complete:
+        if parent_of(path) in complete:
             return True
-        needed = []
+        lacks = self._lacks.setdefault(batch, {})
+        needed, passed = [], []
         for above in ancestors(path):
-            if not above or above in batch.listed or not self._has_structure(above):
-                continue
-            if self._blocked(above, batch) or self._look(above) is None:
+            if above in complete:
+                break
+            passed.append(above)
+            lacking = lacks.get(above)
+            if lacking is None or not self._is_missing(lacking, batch):
+                lacking = None
+                if self._is_missing(above, batch):
+                    if self._blocked(above, batch) or self._look(above) is None:
+                        lacking = above
+                    else:
+                        needed.append(above)
+            if lacking is not None:
+                lacks.update(dict.fromkeys(passed, lacking))
                 return False
-            needed.append(above)
-        if needed and batch.lane is Lane.REMOVE:
-            return False  # which may list nothing that is there
+        if needed and batch.lane is Lane.REMOVE:  # which may list nothing that is there
+            lacks.update((above, needed[0]) for above in passed[: passed.index(needed[0]) + 1])
+            return False
         for above in needed:
             change = self._changes.paths.get(above)
             if change is None or change.flags & (SUBTREE | DIRECTORY_GONE):
@@ -403,8 +432,12 @@ class Planner:
             else:
                 self._taken.add(above)
                 batch.take(above, change)
-        complete.add(parent)
+        complete.update(passed)
         return True
+
+    def _is_missing(self, directory: bytes, batch: Batch) -> bool:
+        """Is it new, and not in the batch?"""
+        return directory != b"" and directory not in batch.listed and self._has_structure(directory)
 
     def _list_parents(self, batch: Batch) -> None:
         """Writing into a directory changes its time on the target, so each one is sent along and set right at the end.
