@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
 from lockstep.batch import Batch
-from lockstep.changes import GONE, PERMITTED, Change
+from lockstep.changes import DIRECTORY_GONE, GONE, PERMITTED, Change
 from lockstep.config import MaxDelete
 from lockstep.deletions import Deletions, Verdict
 from lockstep.filters import Filter
+from lockstep.removal import SLICE
 from lockstep.standing import Standing
 from lockstep.transfer.command import Lane
+from lockstep.transfer.process import Ended
 
 
 class Rig:
@@ -24,14 +28,16 @@ class Rig:
         config = SimpleNamespace(
             source=os.fsencode(tmp), max_delete=MaxDelete(percent=10.0, at_least=0, window=60.0), delete=True
         )
-        source: Any = SimpleNamespace(config=config, filters=Filter([]), unchanged=lambda: True)
+        source: Any = SimpleNamespace(config=config, filters=Filter([]), unchanged=lambda: self.unchanged)
         self.standing = Standing()
         self.verdicts: list[Verdict] = []
         self.doubts = 0
         self.moved = 0  # entries of each name that have another one
         self.searching = False
+        self.answer = b""
+        self.unchanged = True
         self.deletions = Deletions(
-            source, None, self.standing, (), lambda: (entries, at_most),  # type: ignore[arg-type]
+            source, self, self.standing, (), lambda: (entries, at_most),  # type: ignore[arg-type]
             lambda batch, verdict, outcome: self.verdicts.append(verdict), on_doubt=self.doubt,
             moved=lambda path, count: min(self.moved, count), searching=lambda: self.searching,
         )  # fmt: skip
@@ -45,6 +51,13 @@ class Rig:
             batch.take(name, Change(GONE, 1.0))
         self.deletions.ask(batch)
         return batch
+
+    def run(self, _lane: Lane, _names: bytes, on_end: Callable[[Any, Ended], None]) -> None:
+        """Stands in for the pool: the target tells at once what it would delete."""
+        self.output = tempfile.TemporaryFile()  # noqa: SIM115 (closed by whoever has read it)
+        self.output.write(self.answer)
+        self.output.flush()
+        on_end(SimpleNamespace(output=self.output), Ended(0, b"", 0.0, 0.0))
 
     def recent(self) -> int:
         return self.deletions.guard.recent(time.monotonic())
@@ -124,3 +137,52 @@ def test_while_it_is_looked_for_what_moved_too_much_waits_and_is_not_held(rig: R
     rig.searching = False
     rig.ask(batch=batch)
     assert rig.verdicts[2:] == [Verdict.HELD]
+
+
+def directory(rig: Rig) -> Batch:
+    """A batch that deletes `d`, of which the target tells in several slices what it has below it."""
+    rig.answer = b"*deleting   d/f\n" * (5 * SLICE)
+    batch = Batch(Lane.REMOVE)
+    batch.take(b"d", Change(GONE | DIRECTORY_GONE, 1.0))
+    return batch
+
+
+def test_while_a_long_answer_is_read_the_loop_has_its_turns(tmp_path: Path) -> None:
+    async def turns() -> int:
+        count = 0
+        rig.ask(batch=directory(rig))
+        assert rig.deletions.reading
+        while rig.deletions.reading:
+            count += 1
+            await asyncio.sleep(0)
+        return count
+
+    rig = Rig(tmp_path, entries=1_000_000, at_most=1_000_000)
+    assert asyncio.run(turns()) >= 4
+    assert rig.verdicts == [Verdict.GO]
+    assert rig.recent() == 5 * SLICE
+    assert rig.output.closed
+
+
+def test_what_is_being_asked_about_when_all_is_stopped_is_given_back(rig: Rig) -> None:
+    async def stopped() -> None:
+        rig.ask(batch=directory(rig))
+        rig.deletions.stop_reading()
+        for _turn in range(20):
+            await asyncio.sleep(0)
+
+    asyncio.run(stopped())
+    assert rig.verdicts == [Verdict.AGAIN]
+    assert rig.output.closed
+    assert not rig.deletions.reading
+
+
+def test_nothing_goes_by_an_answer_if_the_source_was_lost_while_it_was_read(rig: Rig) -> None:
+    async def lost() -> None:
+        rig.ask(batch=directory(rig))
+        rig.unchanged = False
+        for _turn in range(20):
+            await asyncio.sleep(0)
+
+    asyncio.run(lost())
+    assert rig.verdicts == [Verdict.AGAIN]

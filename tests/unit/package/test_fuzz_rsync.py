@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import re
+from types import SimpleNamespace
+from typing import Any
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from lockstep.changes import ATTRIBUTES, CONTENT, GONE, PERMITTED, STRUCTURE, ancestors
 from lockstep.comparison import parse_difference, parse_line, parse_totals
 from lockstep.filters import Filter
-from lockstep.removal import deletable, read_answer
+from lockstep.removal import read_answer
 from lockstep.transfer.names_told import unescape
 from lockstep.transfer.outcome import Result, judge, made, reason
 
@@ -177,7 +179,12 @@ def test_nothing_that_is_hidden_nor_what_it_stands_in_is_deleted_and_all_else_is
     whole |= {above for path in whole for above in ancestors(path) if above}
     order = sorted(whole, reverse=True)  # what is in a directory before itself
     hidden = data.draw(st.sets(st.sampled_from(order)))
-    found = deletable(order, [b"top"], hidden.__contains__)
+    filters: Any = SimpleNamespace(hidden=lambda path, is_dir: path in hidden)
+    lines = [b"*deleting   " + as_rsync_writes(path, eight_bit=True) + b"\n" for path in order]
+    *_pauses, answer = read_answer(io.BytesIO(b"".join(lines)), [b"top"], filters)
+    assert answer is not None
+    found = answer.instead
+    assert answer.entries == {b"top": len(whole if found is None else found)}
     if not hidden:
         assert found is None
         return
@@ -193,8 +200,11 @@ def test_an_answer_counts_each_deletion_once_and_nothing_else(tree: set[bytes], 
     assume(not any(line.startswith(b"*deleting") for text in noise for line in text.split(b"\n")))
     lines = [b"*deleting   " + as_rsync_writes(path, eight_bit=True) for path in sorted(tree)]
     written = io.BytesIO(b"".join(line + b"\n" for line in [*noise, *lines]))
-    assert read_answer(written, [b""], Filter([])).count == len(tree)
-    some = read_answer(written, [b""], Filter([b"a"]))
+    *_pauses, every = read_answer(written, [b""], Filter([]))
+    *_pauses, some = read_answer(written, [b""], Filter([b"a"]))
+    assert every is not None
+    assert some is not None
+    assert every.count == len(tree)
     hidden = {path for path in tree if b"a" in path.split(b"/")}
     if hidden:
         assert some.instead is not None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from lockstep.batch import Batch
 from lockstep.changes import DIRECTORY_GONE, GONE, PERMITTED, Change
 from lockstep.config import Target
 from lockstep.filters import Filter
-from lockstep.removal import Answer, deletable, is_permitted, must_ask, read_answer
+from lockstep.removal import SLICE, Answer, is_permitted, must_ask, read_answer
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane
 from lockstep.transfer.pool import Pool
@@ -55,12 +57,37 @@ def test_a_batch_is_permitted_only_if_all_of_it_is() -> None:
 
 
 def test_where_nothing_is_spared_the_directory_itself_may_go() -> None:
-    assert deletable([b"d/f", b"d"], [b"d"], lambda path: False) is None
+    assert read([b"d/f", b"d/"], [b"d"], b"keep") == Answer({b"d": 2})
 
 
 def test_where_something_is_spared_the_rest_goes_and_the_directories_above_it_stay() -> None:
-    found = [b"d/a/keep", b"d/a/f", b"d/a", b"d/b/f", b"d/b", b"d"]
-    assert deletable(found, [b"d"], lambda path: path == b"d/a/keep") == [b"d/a/f", b"d/b/f", b"d/b"]
+    found = [b"d/a/keep", b"d/a/f", b"d/a/", b"d/b/f", b"d/b/", b"d/"]
+    assert read(found, [b"d"], b"keep") == Answer({b"d": 3}, [b"d/a/f", b"d/b/f", b"d/b"])
+
+
+def test_each_entry_counts_for_the_name_that_it_is_below() -> None:
+    found = [b"d/e/f", b"d/e/g", b"d/e/", b"d/h", b"d/", b"x/y", b"elsewhere/z", b"x/"]
+    assert read(found, [b"d", b"d/e", b"x"]).entries == {b"d": 3, b"d/e": 3, b"x": 2}
+
+
+def test_an_answer_of_many_lines_is_read_with_pauses_and_of_what_goes_whole_no_name_is_kept() -> None:
+    count = 20 * SLICE
+    found = io.BytesIO(b"".join(b"*deleting   d/%07d\n" % number for number in range(count)))
+    tracemalloc.start()
+    try:
+        steps = list(read_answer(found, [b"d"], Filter([b"keep"])))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert steps == [*[None] * 20, Answer({b"d": count})]
+    assert peak < 20 * count  # bytes; of a list of these names it is more than 60 for each
+
+
+def read(found: list[bytes], tops: list[bytes], hidden: bytes = b"") -> Answer:
+    filters = Filter([hidden] if hidden else [])
+    *_pauses, answer = read_answer(io.BytesIO(b"".join(b"*deleting   %s\n" % path for path in found)), tops, filters)
+    assert answer is not None
+    return answer
 
 
 def ask(tmp: Path, batch: Batch, filters: Filter) -> tuple[Answer, Ended]:
@@ -73,7 +100,9 @@ def ask(tmp: Path, batch: Batch, filters: Filter) -> tuple[Answer, Ended]:
 
         def ended(process: Process, how: Ended) -> None:
             assert process.output is not None
-            over.set_result((read_answer(process.output, batch.items, filters), how))
+            *_pauses, answer = read_answer(process.output, batch.items, filters)
+            assert answer is not None
+            over.set_result((answer, how))
 
         pool = Pool(lambda lane: command.batch("rsync", target, lane), lambda _ended: None, str(tmp / "state"))
         pool.run(Lane.COUNT, command.names(os.fsencode(tmp / "source"), list(batch.listed)), ended)

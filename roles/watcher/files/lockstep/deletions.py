@@ -5,12 +5,13 @@ A deletion that is held waits until somebody releases it or what it would delete
 
 from __future__ import annotations
 
+import asyncio
 import math
 import stat
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
-from typing import Callable, Optional, Protocol
+from typing import IO, Callable, Optional, Protocol
 
 from lockstep.batch import Batch
 from lockstep.changes import DIRECTORY_GONE, PERMITTED, SPARING, Change, Changes
@@ -18,7 +19,7 @@ from lockstep.config import Mirror
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
 from lockstep.look import look
-from lockstep.removal import is_permitted, must_ask, read_answer
+from lockstep.removal import Answer, is_permitted, must_ask, read_answer
 from lockstep.standing import Standing
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane
@@ -80,6 +81,7 @@ class Deletions:
         self._compared = compared
         self._on_doubt = on_doubt
         self._searching = searching
+        self._reading: dict[Batch, tuple[asyncio.Handle, IO[bytes]]] = {}
 
     # ------------------------------------------------------------------ may it go?
 
@@ -99,12 +101,48 @@ class Deletions:
         return found.on_schedule if any(change.flags & SPARING for change in batch.items.values()) else found
 
     def _answered(self, batch: Batch, process: Process, ended: Ended) -> None:
-        assert process.output is not None
-        answer = read_answer(process.output, batch.items, self._filters(batch))
         outcome = judge_batch(batch, ended, self._source.config.source)
         if outcome.result is Result.FAILED:
             self._on_verdict(batch, Verdict.FAILED, outcome)
-        elif outcome.result is Result.PARTIAL or not self._source.unchanged():
+        elif outcome.result is Result.PARTIAL:
+            self._on_verdict(batch, Verdict.AGAIN, outcome)
+        else:
+            output, process.output = process.output, None  # open for longer than the pool would keep it
+            assert output is not None
+            self._read(batch, output, read_answer(output, batch.items, self._filters(batch)), outcome)
+
+    def _read(self, batch: Batch, output: IO[bytes], steps: Iterator[Optional[Answer]], outcome: Outcome) -> None:
+        """One step, and the next one when the event loop has had its turn."""
+        self._reading.pop(batch, None)
+        try:
+            answer = next(steps)
+        except OSError as err:
+            output.close()
+            why = f"what it would delete cannot be read in the state_dir: {err.strerror or err}"
+            self._on_verdict(batch, Verdict.FAILED, Outcome(Result.FAILED, why))
+            return
+        if answer is None:
+            handle = asyncio.get_running_loop().call_soon(self._read, batch, output, steps, outcome)
+            self._reading[batch] = handle, output
+            return
+        output.close()
+        self._decide(batch, answer, outcome)
+
+    @property
+    def reading(self) -> bool:
+        """Is an answer of the target being read?"""
+        return bool(self._reading)
+
+    def stop_reading(self) -> None:
+        """Give back the batches of which the answer is being read."""
+        reading, self._reading = self._reading, {}
+        for batch, (handle, output) in reading.items():
+            handle.cancel()
+            output.close()
+            self._on_verdict(batch, Verdict.AGAIN, Outcome(Result.CONFIRMED))
+
+    def _decide(self, batch: Batch, answer: Answer, outcome: Outcome) -> None:
+        if not self._source.unchanged():
             self._on_verdict(batch, Verdict.AGAIN, outcome)
         elif batch.replaces and (answer.instead is not None or (answer.count and not self._may(batch))):
             self._on_verdict(batch, Verdict.SPARED, outcome)

@@ -6,14 +6,16 @@ by rsync's own dry run; plain names of files need no question.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, Callable
+from typing import IO, Optional
 
 from lockstep.batch import Batch
-from lockstep.changes import DIRECTORY_GONE, PERMITTED, ancestors
+from lockstep.changes import DIRECTORY_GONE, PERMITTED, ancestors, parent_of
 from lockstep.comparison import parse_line
 from lockstep.filters import Filter
+
+SLICE = 500  # lines between pauses
 
 
 def is_permitted(batch: Batch) -> bool:
@@ -32,45 +34,69 @@ def must_ask(batch: Batch, filters: Filter, compared: bool = True) -> bool:
     return directories and (bool(filters) or not is_permitted(batch))
 
 
-def deletable(found: Iterable[bytes], tops: Iterable[bytes], hidden: Callable[[bytes], bool]) -> list[bytes] | None:
-    """Of what would go below `tops`, what may: None when all of it, else the names to list instead of the tops."""
-    entries = list(found)
-    kept = {path for path in entries if hidden(path)}
-    if not kept:
-        return None
-    spared = kept | {above for path in kept for above in ancestors(path)}
-    return [path for path in entries if path not in spared]
-
-
 @dataclass
 class Answer:
     """How many entries would be deleted for each name; `instead` of the names these are to be listed, where something
     is spared."""
 
     entries: dict[bytes, int]
-    instead: list[bytes] | None = None
+    instead: Optional[list[bytes]] = None
 
     @property
     def count(self) -> int:
         return sum(self.entries.values())
 
 
-def read_answer(found: IO[bytes], tops: Iterable[bytes], filters: Filter) -> Answer:
-    """What the COUNT lane wrote for these names."""
+def read_answer(found: IO[bytes], tops: Iterable[bytes], filters: Filter) -> Iterator[Optional[Answer]]:
+    """What the COUNT lane wrote for these names, which can be a million lines: None now and then, to pause; then it.
+
+    Only where something is spared are the names of the rest kept.
+    """
+    count, spared = _ByTop(tops), set[bytes]()
+    for item in _deleted(found):
+        if item is not None:
+            count.add(item[0])
+            if filters and filters.hidden(*item):
+                spared.update((item[0], *ancestors(item[0])))
+        else:
+            yield None
+    instead: Optional[list[bytes]] = None
+    if spared:
+        count, instead = _ByTop(tops), []
+        for item in _deleted(found):
+            if item is None:
+                yield None
+            elif item[0] not in spared:
+                count.add(item[0])
+                instead.append(item[0])
+    yield Answer(count.found, instead)
+
+
+def _deleted(found: IO[bytes]) -> Iterator[Optional[tuple[bytes, bool]]]:
+    """Each path that would be deleted, and whether it is a directory; None now and then."""
     found.seek(0)
-    lines = [line for line in found if line.startswith(b"*deleting")]
-    items = [(item[0], line.endswith(b"/\n")) for line in lines if (item := parse_line(line, False)) is not None]
-    paths = [path for path, _is_dir in items]
-    if not filters:
-        return Answer(_by_top(paths, tops))
-    directories = {path for path, is_dir in items if is_dir}
-    instead = deletable(paths, tops, lambda path: filters.hidden(path, path in directories))
-    return Answer(_by_top(paths if instead is None else instead, tops), instead)
+    for number, line in enumerate(found, 1):
+        item = parse_line(line, False) if line.startswith(b"*deleting") else None
+        if item is not None:
+            yield item[0], line.endswith(b"/\n")
+        if number % SLICE == 0:
+            yield None
 
 
-def _by_top(paths: Iterable[bytes], tops: Iterable[bytes]) -> dict[bytes, int]:
-    found = dict.fromkeys(tops, 0)
-    first = next(iter(found))
-    for path in paths:  # what is below none of them was not asked for, and counts all the same
-        found[next((top for top in (path, *ancestors(path)) if top in found), first)] += 1
-    return found
+class _ByTop:
+    """How many entries were `found` at and below each of some names."""
+
+    def __init__(self, tops: Iterable[bytes]) -> None:
+        self.found = dict.fromkeys(tops, 0)
+        self._first = next(iter(self.found))  # what is below none of them was not asked for, and counts all the same
+        self._last = self._first, self._first  # a directory, and the name that stands for what is in it
+
+    def add(self, path: bytes) -> None:
+        if path in self.found:
+            self.found[path] += 1
+            return
+        directory = parent_of(path)
+        if directory != self._last[0]:
+            top = next((above for above in ancestors(path) if above in self.found), self._first)
+            self._last = directory, top
+        self.found[self._last[1]] += 1

@@ -241,10 +241,12 @@ class TargetSync:
 
     @property
     def busy(self) -> bool:
-        return bool(self._carrier.pool.connections or self.reconcile.running or self._preparing.running)
+        asked = self._carrier.pool.connections or self._deletions.reading
+        return bool(asked or self.reconcile.running or self._preparing.running)
 
     def kill(self) -> None:
         self._carrier.pool.kill()
+        self._deletions.stop_reading()
         self._preparing.kill()
         self.reconcile.kill()
 
