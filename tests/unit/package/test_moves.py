@@ -91,3 +91,20 @@ def test_so_many_renames_are_remembered_and_no_more() -> None:
     assert moves.take(b"a%d" % (MANY + 9), 1) == 1
     assert len(moves._went) <= MANY
     assert len(moves._came) <= MANY
+
+
+def test_what_goes_to_and_fro_does_not_become_more() -> None:
+    moves = Moves()
+    for number in range(50):
+        old, new = (b"p/a", b"p/b") if number % 2 == 0 else (b"p/b", b"p/a")
+        _move(moves, old, new, b"x", b"y", now=number / 2)
+    assert moves.take(b"p", 1_000) == 3
+
+
+def test_what_goes_round_counts_for_each_name_but_the_one_where_it_stands() -> None:
+    moves = Moves()
+    for number in range(9):
+        _move(moves, b"%d" % (number % 3), b"%d" % ((number + 1) % 3), b"x", now=float(number))
+    assert moves.take(b"1", 2) == 2
+    assert moves.take(b"2", 1_000) == 2
+    assert moves.take(b"0", 2) == 0

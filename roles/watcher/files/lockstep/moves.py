@@ -58,7 +58,10 @@ class Moves:
         """To be told before anything is noted or found at either name."""
         self._expire(now)
         self._leave(new)
+        here = self._came.get(old)
         before = self._leave(old)  # what is there will be found once more
+        if here is not None and new in self._went:
+            before -= here.entries  # it goes back to where the target had it, and that name is not to go any more
         for name in [name for name in self._went if _at_or_below(name, new)]:
             self.stands(name)
         self._came[new] = _Arrival(now, before, self._nearest(old))
