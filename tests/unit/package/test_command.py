@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -91,6 +92,44 @@ def test_filters_that_are_no_text_survive_and_a_comparison_deletes_only_where_it
 def test_names_are_ended_by_nul_and_begin_below_the_root() -> None:
     assert command.names(b"/srv/data", [b"a", b"", b"\n"]) == b"srv/data/./a\0srv/data/./\0srv/data/./\n\0"
     assert command.names(b"/srv/data", []) == b""
+
+
+def told_below_root(tmp: Path, name: str, argv: list[str]) -> tuple[int, bytes, bytes, dict[str, str]]:
+    """What an rsync whose root is a folder says of a source of this name there, and what the target has then."""
+    root, there = tmp / "root", tmp / "target"
+    source = root / name / "data"
+    for path, text in [(source / "f", "new"), (source / "d/g", "new"), (there / "f", "old"), (there / "gone/x", "old")]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        os.utime(path, (1, 1))
+    for path in (source, source / "d", there, there / "gone"):
+        os.utime(path, (2, 2))
+    argv = [*argv[: argv.index("--") + 1], f"{root}/", *argv[argv.index("--") + 2 :]]
+    how = carry_out(argv, Path(f"/{name}/data"), *[b"f", b"d", b"d/g", b"gone"])
+    found = {str(path.relative_to(there)): path.read_text() for path in there.rglob("*") if path.is_file()}
+    shutil.rmtree(root)
+    shutil.rmtree(there)
+    return how.returncode, how.stdout, how.stderr.replace(os.fsencode(name), b"plain"), found
+
+
+@pytest.mark.parametrize("name", ["#name", ";name", "#"])
+@pytest.mark.parametrize("lane", CONNECTED)
+def test_a_source_at_the_root_whose_name_looks_like_a_comment_is_like_any_other(
+    tmp_path: Path, lane: Lane, name: str
+) -> None:
+    argv = command.batch("rsync", folder(tmp_path / "target"), lane)
+    assert told_below_root(tmp_path, name, argv) == told_below_root(tmp_path, "plain", argv)
+
+
+def test_a_comparison_by_list_and_a_question_for_remains_find_a_source_whose_name_looks_like_a_comment(
+    tmp_path: Path,
+) -> None:
+    there = folder(tmp_path / "target")
+    for argv in (command.comparison("rsync", there, [], delete=True, checksum=False), command.remains("rsync", there)):
+        one, other = told_below_root(tmp_path, "#name", argv), told_below_root(tmp_path, "plain", argv)
+        assert one[0] == other[0]
+        assert one[1].partition(b"\nFile list size")[0] == other[1].partition(b"\nFile list size")[0]
+        assert one[2:] == other[2:]
 
 
 @pytest.mark.parametrize("lane", [Lane.CONTENT, Lane.REST])

@@ -49,6 +49,7 @@ class Lane(Enum):
 
 # blocks as large as they may be: of a file that only has another name one compares, 1 GB then costs 0.1 MB of sums
 _DELTA = ["--no-whole-file", "--block-size=131072"]
+_COMMENTS = (b"#", b";")  # what begins with these on a list is passed over in silence, also where NUL ends the names
 _GLOB = frozenset(b"*?[")  # in a destination the daemon takes these for a pattern
 
 _LANES = {
@@ -144,6 +145,8 @@ def patience(target: Target, timeout: int = IO_TIMEOUT) -> float:
 def names(source: bytes, paths: Sequence[bytes]) -> bytes:
     """What is written to stdin: the paths (relative to the source) as NUL-ended names below `/`."""
     head = source.lstrip(b"/") + b"/./"
+    if head.startswith(_COMMENTS):
+        head = b"./" + head
     return b"".join([head + path + b"\0" for path in paths])
 
 
