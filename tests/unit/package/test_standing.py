@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from lockstep.changes import CONTENT, GONE, Change
-from lockstep.standing import PARKED_LOOK, Standing
+from lockstep.standing import PARKED_LOOK, Problem, Standing
 from lockstep.transfer.command import Lane
 
 
@@ -192,3 +194,23 @@ def test_a_release_hands_out_all_and_forgets_the_count(standing: Standing) -> No
     standing.park(gone(b"a", b"b"), 10, 5.0)
     assert sorted(standing.release()) == [b"a", b"b"]
     assert (standing.held, standing.held_count, standing.held_of) == (False, 0, 0)
+
+
+class Walked(dict[bytes, Problem]):
+    """Counts how often somebody goes through all of them."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.times += 1
+        return super().__iter__()
+
+
+def test_what_was_refused_below_many_deleted_directories_is_settled_in_one_walk() -> None:
+    standing = Standing()
+    standing.problems = problems = Walked()
+    for path in (b"a/b/c", b"a/bc", b"a", b"d/e/f", b"g/h"):
+        standing.refuse(path, "refused", Change(CONTENT, 0.0), 0.0)
+    standing.settle_below([b"a/b", b"d", b"g/h", *(b"gone/%d" % number for number in range(200))])
+    assert problems.times == 1
+    assert sorted(problems) == [b"a", b"a/bc", b"g/h"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from lockstep.backoff import Backoff
-from lockstep.changes import Change
+from lockstep.changes import Change, ancestors
 from lockstep.parked import Parked
 from lockstep.transfer.command import Lane
 
@@ -134,8 +134,9 @@ class Standing:
 
     def settle_below(self, tops: Iterable[bytes]) -> None:
         """Nothing is left below these."""
-        for top in tops:
-            self.settle([path for path in self.problems if path.startswith(top + b"/")])
+        if self.problems:
+            known = set(tops) - {b""}
+            self.settle([path for path in self.problems if not known.isdisjoint(ancestors(path))])
 
     def problems_due(
         self, now: float, is_pending: Callable[[bytes], bool] = lambda path: True
