@@ -118,8 +118,11 @@ class Intake:
         """A file that stood there before its directory was watched: written still, complete, or moved in."""
         try:
             status = os.lstat(self._source + b"/" + path)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return  # gone again, which gives an event of its own
+        except OSError:
+            self._note(path, CONTENT, at)  # it is there, and rsync will say what is wrong with it
+            return
         self._came_along(path)
         clock = time.time()
         if stat.S_ISREG(status.st_mode) and -SETTLE < clock - status.st_mtime < SETTLE:
