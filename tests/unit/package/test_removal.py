@@ -14,7 +14,7 @@ from lockstep.batch import Batch
 from lockstep.changes import DIRECTORY_GONE, GONE, PERMITTED, Change
 from lockstep.config import Target
 from lockstep.filters import Filter
-from lockstep.removal import SLICE, Answer, is_permitted, must_ask, read_answer
+from lockstep.removal import SLICE, Answer, is_permitted, must_ask, read_answer, stood_in_the_way
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane
 from lockstep.transfer.pool import Pool
@@ -140,3 +140,17 @@ def test_what_is_not_there_counts_nothing(tmp_path: Path) -> None:
     fill(tmp_path, "other")
     question, ended = ask(tmp_path, removal((b"d", GONE | DIRECTORY_GONE)), NOTHING)
     assert (ended.code, question.count, question.instead) == (0, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("why", "is_so"),
+    [
+        ("could not make way for new regular file: d", True),
+        ("could not make way for new symlink: a/could not make way for new b", True),
+        ("rsync: [generator] could not make way for new directory: d", True),
+        ('rsync: [receiver] mkstemp "/.could not make way for new.AbCdEf" failed: Permission denied (13)', False),
+        ("cannot delete non-empty directory: could not make way for new regular file: d", False),
+    ],
+)
+def test_only_what_rsync_says_before_the_name_tells_of_a_directory_in_the_way(why: str, is_so: bool) -> None:
+    assert stood_in_the_way(why) == is_so

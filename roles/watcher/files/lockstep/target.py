@@ -41,11 +41,12 @@ from lockstep.preparing import Preparing
 from lockstep.reconcile import Reconcile
 from lockstep.record import Record
 from lockstep.remains import Remains
+from lockstep.removal import stood_in_the_way
 from lockstep.renames import MANY, Renames
 from lockstep.sparing import Sparing
 from lockstep.standing import Standing
 from lockstep.transfer.command import Lane, can_be_renamed, patience
-from lockstep.transfer.outcome import IN_THE_WAY, Outcome, Result, cut_off, is_unwritable, made
+from lockstep.transfer.outcome import Outcome, Result, cut_off, is_unwritable, made
 from lockstep.transfer.process import Ended, Process, not_started
 from lockstep.transfer.tunnel import Tunnel
 
@@ -509,7 +510,8 @@ class TargetSync:
             change = batch.items.get(path)
             self.live.note(path, GONE, now if change is None else change.since)
         self._refuse(batch, outcome)
-        if batch.items and self.source.config.delete and not self._stopped:
+        delete = self.source.config.delete
+        if batch.items and (delete.found or delete.start) and not self._stopped:
             self._clear_remains()
         self.kick()
         self._on_state()
@@ -559,7 +561,7 @@ class TargetSync:
     def _refuse(self, batch: Batch, outcome: Outcome) -> None:
         """Remember what was refused, to be tried again; one line in the log, however many there are."""
         now = time.monotonic()
-        for path in [path for path, why in outcome.refused.items() if IN_THE_WAY in why]:
+        for path in [path for path, why in outcome.refused.items() if stood_in_the_way(why)]:
             change = batch.items.get(path)
             if change is not None and not change.flags & DIRECTORY_GONE:
                 # it may be replaced, but not unasked: all below it goes with it

@@ -1,0 +1,73 @@
+"""What a target makes of the end of a batch; a real event loop, no rsync."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from lockstep.batch import Batch
+from lockstep.changes import CONTENT, DIRECTORY_GONE, Change
+from lockstep.config import load
+from lockstep.mirror import MirrorSync
+from lockstep.target import TargetSync
+from lockstep.transfer.command import Lane
+from lockstep.transfer.outcome import Outcome, Result
+
+
+def with_target(tmp: Path, delete: str, do: Callable[[TargetSync], None]) -> None:
+    """Call this with the target of a mirror that is not started, in an event loop."""
+    for name in ("source", "state", "backup"):
+        (tmp / name).mkdir()
+    config = tmp / "lockstep.yml"
+    config.write_text(
+        f"state_dir: {tmp}/state\nmirrors:\n  - name: data\n    source: {tmp}/source\n    delete: {delete}\n"
+        f"    targets:\n      - url: file://{tmp}/backup\n"
+    )
+
+    async def run() -> None:
+        settings = load(str(config))
+        mirror = MirrorSync(settings.mirrors[0], settings, lambda: None)
+        do(mirror.targets[0])
+        mirror.close()
+
+    asyncio.run(run())
+
+
+def sent(path: bytes) -> Batch:
+    batch = Batch(Lane.CONTENT)
+    batch.take(path, Change(CONTENT, 0.0))
+    return batch
+
+
+@pytest.mark.parametrize(("delete", "asks"), [("true", True), ("startup", True), ("running", False), ("false", False)])
+def test_what_is_half_written_is_asked_for_only_where_what_a_comparison_finds_may_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, delete: str, asks: bool
+) -> None:
+    """By its name alone it may be a file that only the target has: .htaccess.backup, say, beside .htaccess."""
+    asked: list[bytes] = []
+
+    def confirm(target: TargetSync) -> None:
+        monkeypatch.setattr(target._carrier, "list_remains", lambda directories, on_end: asked.extend(directories))
+        target._remains.interrupted(sent(b"a/.htaccess"))
+        target._confirm(sent(b"f"), Outcome(Result.CONFIRMED))
+
+    with_target(tmp_path, delete, confirm)
+    assert asked == ([b"a"] if asks else [])
+
+
+def test_a_refused_file_whose_name_holds_the_words_for_what_is_in_the_way_replaces_nothing(tmp_path: Path) -> None:
+    name, other = b"could not make way for new", b"other"
+    why = f'rsync: [receiver] mkstemp "/.{name.decode()}.AbCdEf" (in m) failed: Permission denied (13)'
+
+    def refuse(target: TargetSync) -> None:
+        target._confirm(sent(name), Outcome(Result.PARTIAL, refused={name: why}))
+        assert not target.live.paths
+        assert target.standing.problems[name].reason == why
+        target._confirm(sent(other), Outcome(Result.PARTIAL, refused={other: f"{name.decode()} regular file: other"}))
+        assert target.live.paths[other].flags & DIRECTORY_GONE
+        assert other not in target.standing.problems
+
+    with_target(tmp_path, "true", refuse)
