@@ -94,19 +94,38 @@ class Changes:
     def _collapse(self) -> None:
         """Fold the deepest paths into their directories, level by level, until half of the limit is free."""
         self.collapsed += 1
-        while len(self.paths) > self._limit // 2:
-            deepest = max(path.count(b"/") if path else -1 for path in self.paths)
-            if deepest < 0:
-                return
-            folded: dict[bytes, Change] = {}
-            for path, change in self.paths.items():
-                if path and path.count(b"/") == deepest:
-                    path = parent_of(path)
-                    change = Change(SUBTREE | (change.flags & SUSPECT), change.since)
-                known = folded.get(path)
-                if known is None:
-                    folded[path] = change
-                else:
-                    known.flags |= change.flags
-                    known.since = min(known.since, change.since)
-            self.paths = folded
+        kept = _level_that_leaves(self._limit // 2, self.paths)
+        folded: dict[bytes, Change] = {}
+        for path, change in self.paths.items():
+            if _level(path) > kept:
+                path = b"/".join(path.split(b"/", kept + 1)[: kept + 1])
+                change = Change(SUBTREE | (change.flags & SUSPECT), change.since)
+            known = folded.get(path)
+            if known is None:
+                folded[path] = change
+            else:
+                known.flags |= change.flags
+                known.since = min(known.since, change.since)
+        self.paths = folded
+
+
+def _level(path: bytes) -> int:
+    """-1 for the source itself, 0 for what is in it."""
+    return path.count(b"/") if path else -1
+
+
+def _level_that_leaves(most: int, paths: Iterable[bytes]) -> int:
+    """The deepest level of which no more than so many names are left when all below is folded into it."""
+    levels: dict[int, set[bytes]] = {}
+    for path in paths:
+        levels.setdefault(_level(path), set()).add(path)
+    left = sum(map(len, levels.values()))
+    level = max(levels, default=-1)
+    while left > most and level >= 0:
+        folded = levels.pop(level, set())
+        level -= 1
+        above = levels.setdefault(level, set())
+        left -= len(folded) + len(above)
+        above.update(map(parent_of, folded))
+        left += len(above)
+    return level
