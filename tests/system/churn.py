@@ -165,11 +165,12 @@ class Churn:
     def save_dance(self) -> None:
         """As editors save: a new file beside, the old one to a backup name, the new one to the name."""
         path = self.old()
-        if os.path.isfile(path) and not os.path.islink(path):
-            with open(path + b".new", "wb") as file:
+        beside = path + b".new"  # where a FIFO may have got by a rename: to open that would wait for a reader
+        if os.path.isfile(path) and not os.path.islink(path) and (os.path.isfile(beside) or not os.path.lexists(beside)):
+            with open(beside, "wb") as file:
                 file.write(self.random.randbytes(50))
             os.rename(path, path + b"~")
-            os.rename(path + b".new", path)
+            os.rename(beside, path)
 
     def log_rotation(self) -> None:
         at = self.directory()
