@@ -317,7 +317,10 @@ class Planner:
         return batch is None or (len(batch.listed) < self._max_names and batch.size < self._max_bytes)
 
     def _batch(self, lane: Lane) -> Batch:
-        return self._open.get(lane) or self._to_open.setdefault(lane, Batch(lane))
+        batch = self._open.get(lane) or self._to_open.get(lane)
+        if batch is None:
+            batch = self._to_open[lane] = Batch(lane)
+        return batch
 
     def _put(self, lane: Lane, path: bytes, change: Change, size: int, whole: bool = True) -> None:
         if not self._room(lane):
