@@ -263,7 +263,11 @@ def test_what_cannot_be_is_refused_before_anything_changes(pair: Pair, values: d
 
 def test_removing_it_leaves_the_data_and_no_way_in(pair: Pair) -> None:
     pair.become_equal("secret")
+    owner = pair.machines.run("backup01", f"id -u {USER}")
     pair.play("playbooks/uninstall.yml")
     assert not pair.unequal("secret")
-    assert pair.machines.run("backup01", f"getent passwd {USER}; ls -d /var/lib/lockstep-ssh", check=False) == ""
+    assert pair.machines.run("backup01", "ls -d /var/lib/lockstep-ssh", check=False) == ""
+    # the next user of the system would own the data
+    account = pair.machines.run("backup01", f"getent passwd {USER} | cut -d: -f3,7")
+    assert account.strip() == f"{owner.strip()}:/usr/sbin/nologin"
     assert pair.machines.run("nfs01", "ls -d /etc/lockstep", check=False) == ""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.module_utils.facts.system.distribution import Distribution
+from jinja2.nativetypes import NativeEnvironment
 
 ROLES = Path(__file__).parents[3] / "roles"
 # distribution, os_family
@@ -53,6 +54,13 @@ SSH = {
     "RedHat": (["rsync", "rsync-rrsync"], ["openssh-clients"]),
     "Suse": (["rsync"], ["openssh-clients"]),
     "Archlinux": (["rsync"], ["openssh-client"]),
+}
+# Whether a package has rrsync as a program, by the newest version without it and the oldest with it.
+RRSYNC = {
+    "Debian": {"12": True},
+    "RedHat": {"9": False, "10": True},
+    "Suse": {"15": False, "20261120": False},
+    "Archlinux": {"NA": True},
 }
 
 
@@ -114,3 +122,14 @@ def test_every_role_with_names_of_distributions_is_in_these_tests() -> None:
 def test_what_goes_over_ssh_has_its_packages_on_each_system(system: str) -> None:
     rrsync, ssh = chosen("ssh_target", system), chosen("watcher", system)
     assert (rrsync["__ssh_target_packages"], ssh["__watcher_os_ssh"]) == SSH[SYSTEMS[system][1]]
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_rrsync_is_asked_of_a_package_where_one_has_it(system: str) -> None:
+    distribution, family = SYSTEMS[system]
+    wanted = {"40": False, "41": True} if distribution == "Fedora" else RRSYNC[family]
+    environment = NativeEnvironment()
+    text = str(chosen("ssh_target", system)["__ssh_target_packaged"])
+    for version, packaged in wanted.items():
+        facts = {"distribution": distribution, "distribution_major_version": version}
+        assert environment.from_string(text).render(ansible_facts=facts) is packaged, version

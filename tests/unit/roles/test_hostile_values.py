@@ -1,0 +1,121 @@
+"""What lands in a file, names one or is removed is checked first: nothing that is given can mean more than it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.plugins.filter.core import FilterModule as CoreFilters
+from ansible.plugins.filter.mathstuff import FilterModule as MathFilters
+from ansible.plugins.test.core import TestModule as CoreTests
+from jinja2 import StrictUndefined
+from jinja2.nativetypes import NativeEnvironment
+
+# a regular expression's, in a string of Jinja's
+pytestmark = pytest.mark.filterwarnings("ignore:.*invalid escape sequence:DeprecationWarning")
+ROLES = Path(__file__).parents[3] / "roles"
+ENVIRONMENT = NativeEnvironment(undefined=StrictUndefined)
+ENVIRONMENT.filters.update({**CoreFilters().filters(), **MathFilters().filters()})
+ENVIRONMENT.tests.update(CoreTests().tests())
+
+# Names of folders that are somebody else's, or of none
+NO_FOLDERS = (
+    *("", ".", "etc/x", "/", "/etc", "/etc/", "/etc/ssl", "/usr/local", "/var/lib", "/x/../etc", "/var/x/.."),
+    *("//etc/ssl", "/var//lib", "/var/lib/.", "/var/x\n", "/var/x\ty", "/var/x\x00", "/var/x\x7f"),
+)
+
+
+def known_of(role: str) -> dict[str, Any]:
+    """The role's variables as they are written."""
+    files = (ROLES / role / name for name in ("defaults/main.yml", "vars/main.yml"))
+    return {name: value for file in files for name, value in yaml.safe_load(file.read_text()).items()}
+
+
+def worked_out(value: Any, known: dict[str, Any]) -> Any:
+    """What Ansible makes of a value: templates in it are filled in, by variables that are templates themselves."""
+    if isinstance(value, list):
+        return [worked_out(one, known) for one in value]
+    if isinstance(value, dict):
+        return {key: worked_out(one, known) for key, one in value.items()}
+    if not isinstance(value, str) or "{{" not in value:
+        return value
+    filled = {name: worked_out(known[name], known) for name in known if name in value and known[name] is not value}
+    return ENVIRONMENT.from_string(value).render(filled)
+
+
+def refused(role: str, demands: Any, **given: Any) -> list[str]:
+    """What the role says of these variables before it changes anything."""
+    known = {**known_of(role), **given}
+    found = []
+    for demand in demands if isinstance(demands, list) else known[demands]:
+        if not worked_out(demand["that"], known):
+            found.append(worked_out(demand["said"], known))
+    return found
+
+
+def of_ssh_target(**given: Any) -> list[str]:
+    return refused("ssh_target", "__ssh_target_demands", **{"rsync_daemon_modules": [], **given})
+
+
+SAFE_SSH = {"ssh_target_ownership": "fake_super", "ssh_target_group": "lockstep-ssh"}
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_what_comes_over_ssh_is_fine_with_the_defaults(state: str) -> None:
+    assert of_ssh_target(ssh_target_state=state, **SAFE_SSH) == []
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.parametrize("home", [*NO_FOLDERS, "/var/a b", "/var/a:/bin/sh"])
+def test_a_home_that_is_not_the_user_s_alone_is_refused(home: str, state: str) -> None:
+    (said,) = of_ssh_target(ssh_target_state=state, **SAFE_SSH, ssh_target_home=home)
+    assert said.startswith("ssh_target_home ")
+
+
+@pytest.mark.parametrize("which", ["ssh_target_targets", "rsync_daemon_modules"])
+def test_a_home_above_a_mirror_is_refused(which: str) -> None:
+    given = {which: [{"path": "/backup/data"}], "ssh_target_home": "/backup"}
+    assert "in which no mirror lies" in of_ssh_target(**SAFE_SSH, **given)[0]
+    assert of_ssh_target(**SAFE_SSH, **{**given, "ssh_target_home": "/backup/dat"}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("ssh_target_user", value) for value in ("root", "a b", "a\nb", "a:b", "-o", "", 'a"', "a\n")),
+        *(("ssh_target_group", value) for value in ("a b", "a\nb", "a,b", "")),
+        *(("ssh_target_rrsync", value) for value in ("rrsync", '/bin/sh" ssh-ed25519 x', "/a b", "/a\n", "/x/../y")),
+        *(("ssh_target_ownership", value) for value in ("root", "")),
+    ],
+)
+def test_what_would_let_in_more_over_ssh_is_refused(name: str, value: str) -> None:
+    assert len(of_ssh_target(**{**SAFE_SSH, name: value})) == 1
+
+
+PLACE = {"name": "data", "host": "nfs01", "path": "/srv/b", "key": "/etc/k.pub", "from": ["10.0.0.1", "fd00::/64"]}
+
+
+def fits(place: dict[str, Any]) -> bool:
+    tasks = yaml.safe_load((ROLES / "ssh_target/tasks/preflight.yml").read_text())
+    demands = next(task for task in tasks if task["name"] == "The places are fit")["ansible.builtin.assert"]["that"]
+    return all(ENVIRONMENT.from_string(f"{{{{ {demand} }}}}").render(item=place) for demand in demands)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *((field, "x\nssh-ed25519 AAAA attacker") for field in ("name", "host", "path", "key")),
+        *((field, "/x\nssh-ed25519 AAAA attacker") for field in ("path", "key")),
+        *(("path", value) for value in ("", "srv", "/srv/../etc", "/srv/\x7f", "/srv\r")),
+        *(("host", value) for value in ("", "a b", "a\r")),
+        *(("key", value) for value in ("", "k.pub")),
+        *(("from", value) for value in ([], ["*"], ['10.0.0.1"'], ["10.0.0.1\n"], ["10.0.0.1,*"])),
+        ("name", ""),
+    ],
+)
+def test_a_place_that_would_write_another_line_into_authorized_keys_is_refused(field: str, value: object) -> None:
+    assert fits(PLACE)
+    assert fits({**PLACE, "path": '/srv/it\'s "%" é', "name": "data of Zoë"})
+    assert not fits({**PLACE, field: value})
