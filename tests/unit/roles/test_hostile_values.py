@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,15 @@ ROLES = Path(__file__).parents[3] / "roles"
 ENVIRONMENT = NativeEnvironment(undefined=StrictUndefined)
 ENVIRONMENT.filters.update({**CoreFilters().filters(), **MathFilters().filters()})
 ENVIRONMENT.tests.update(CoreTests().tests())
+
+
+def as_list(lazy: Callable[..., Iterator[Any]]) -> Callable[..., list[Any]]:
+    """As Ansible has it: a filter that gives its results one by one gives a list."""
+    return functools.wraps(lazy)(lambda *words, **named: list(lazy(*words, **named)))
+
+
+for filter_name in ("map", "select", "reject", "selectattr", "rejectattr"):
+    ENVIRONMENT.filters[filter_name] = as_list(ENVIRONMENT.filters[filter_name])
 
 # Names of folders that are somebody else's, or of none
 NO_FOLDERS = (
@@ -119,3 +130,66 @@ def test_a_place_that_would_write_another_line_into_authorized_keys_is_refused(f
     assert fits(PLACE)
     assert fits({**PLACE, "path": '/srv/it\'s "%" é', "name": "data of Zoë"})
     assert not fits({**PLACE, field: value})
+
+
+TUNNEL = {"host": "backup01", "name": "b1.example", "accept": "127.70.1.1:8740", "connect": "[fd00::42]:874"}
+
+
+def of_tls(**given: Any) -> list[str]:
+    tasks = yaml.safe_load((ROLES / "tls/tasks/preflight.yml").read_text())
+    demands = next(task["vars"]["__tls_demands"] for task in tasks if "__tls_demands" in task.get("vars", {}))
+    known = {
+        "inventory_hostname": "nfs01",
+        "tls_names": ["nfs01"],
+        "tls_authority": "/a",
+        "tls_daemon_port": 8730,
+        "tls_tunnels": [TUNNEL],
+    }
+    facts = {"service_mgr": "systemd", "effective_user_id": 0}
+    return refused("tls", demands, **{**known, "ansible_facts": facts, **given})
+
+
+def test_tunnels_are_fine_with_the_defaults() -> None:
+    assert of_tls() == []
+    assert of_tls(tls_address="::", tls_dir="/var/lib/lockstep-tls/", tls_stunnel="/usr/bin/stunnel") == []
+
+
+@pytest.mark.parametrize(
+    "folder", [*NO_FOLDERS, "/etc/letsencrypt", "/etc/stunnel/", "/etc/a b", '/etc/a"', "/etc/a%n"]
+)
+def test_a_folder_of_certificates_that_is_not_the_role_s_own_is_refused(folder: str) -> None:
+    assert [said[:8] for said in of_tls(tls_dir=folder)] == ["tls_dir "]
+    absent = yaml.safe_load((ROLES / "tls/tasks/absent.yml").read_text())
+    assert absent[0]["ansible.builtin.assert"]["that"] == "__tls_dir_fit | bool"
+    assert worked_out(known_of("tls")["__tls_dir_fit"], {**known_of("tls"), "tls_dir": folder}) is False
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("tls_user", value) for value in ("root", "a b", "a\n", "a\nUser=root", "%n", "-a", "")),
+        *(("tls_stunnel", value) for value in ("stunnel", "/bin/sh -c", "/bin/x\n", "/bin/%n", '/bin/"')),
+        *(("tls_log_level", value) for value in ("debug\nverifyChain = no", "", "7\n")),
+        *(("tls_address", value) for value in ("localhost", "::\n", "1.2.3.4]", "127.0.0.1\nx = y")),
+        *(("tls_port", value) for value in ("874\nverifyChain = no", 0, 65536, 8730)),
+        ("tls_daemon_port", "8730\nx"),
+        *(("tls_name", value) for value in ("a\n", "a b", "", "../x", "%h")),
+        ("tls_names", ["nfs01", "x\ny"]),
+    ],
+)
+def test_what_would_write_more_into_stunnel_s_configuration_is_refused(name: str, value: object) -> None:
+    assert len(of_tls(**{name: value})) == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *((field, "x\nverifyChain = no") for field in TUNNEL),
+        *(("host", value) for value in ("", "a]", "[a", "a b", "a%n", 'a"', "a\n")),
+        *(("name", value) for value in ("", "*", "a b", "../a", "a\n")),
+        *((field, value) for field in ("accept", "connect") for value in ("", "a", "a:b", "a:1\n", "a b:1", "a:1;x")),
+    ],
+)
+def test_a_tunnel_that_would_write_another_setting_is_refused(field: str, value: str) -> None:
+    (said,) = of_tls(tls_tunnels=[TUNNEL, {**TUNNEL, field: value}])
+    assert said.startswith("tls_tunnels ")
