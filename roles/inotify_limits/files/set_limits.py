@@ -1,7 +1,8 @@
-"""Sets limits of inotify in the running kernel: {"wanted": {…}, "must": {…}, "lower": false, "write": true}.
+"""Sets limits of inotify in the running kernel: {"wanted": {…}, "must": {…}, "lower": false, "write": true, …}.
 
 `wanted` is what they are to be, `must` what they have to be at least when they cannot be written, as without root or
-in a container; both by name. `lower`: whether a higher limit is lowered. `write`: false only tells. Prints JSON:
+in a container; both by name. `lower`: whether a higher limit is lowered. `write`: false only tells. `file` is to
+set them at boot, or empty: nothing is done where it is a folder, or sets anything else. Prints JSON:
 {"changed": {name: [before, after]}, "limits": {name: in force}, "kept": [why a wish was left], "problems": [text]}.
 proc(5), /proc/sys/fs/inotify; written directly, since not every host has sysctl(8).
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from typing import Any
 
@@ -19,6 +21,10 @@ FOLDER = "/proc/sys/fs/inotify"
 def main(order: dict[str, Any], folder: str = FOLDER) -> dict[str, Any]:
     """Do it, and say what came of it."""
     result: dict[str, Any] = {"changed": {}, "limits": {}, "kept": [], "problems": []}
+    in_the_way = _not_ours(order["file"]) if order["file"] else ""
+    if in_the_way:
+        mend = "set inotify_limits_sysctl_file to the path of a file of its own"
+        return {**result, "problems": [f"{order['file']} {in_the_way}; {mend}"]}
     for name, wanted in order["wanted"].items():
         path = os.path.join(folder, name)
         before = _read(path)
@@ -41,6 +47,21 @@ def main(order: dict[str, Any], folder: str = FOLDER) -> dict[str, Any]:
             mend = f"{order['must'][name]} are needed; run with root's rights, and in a container set it on its host"
             result["problems"].append(f"{said}; at least {mend}")
     return result
+
+
+def _not_ours(path: str) -> str:
+    """Why a file is none that the role may write; "" where it may."""
+    if os.path.isdir(path):
+        return "is a folder"
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            lines = [line.strip() for line in stream]
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    others = [line for line in lines if line and not re.match(r"[#;]|fs[./]inotify[./]", line)]
+    return f"sets more than limits of inotify ({others[0]})" if others else ""
 
 
 def _read(path: str) -> int:

@@ -193,3 +193,43 @@ def test_what_would_write_more_into_stunnel_s_configuration_is_refused(name: str
 def test_a_tunnel_that_would_write_another_setting_is_refused(field: str, value: str) -> None:
     (said,) = of_tls(tls_tunnels=[TUNNEL, {**TUNNEL, field: value}])
     assert said.startswith("tls_tunnels ")
+
+
+def of_inotify(**given: Any) -> list[str]:
+    return refused("inotify_limits", "__inotify_limits_demands", **given)
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_limits_are_fine_with_the_defaults_and_without_a_file(state: str) -> None:
+    assert of_inotify(inotify_limits_state=state) == []
+    assert of_inotify(inotify_limits_state=state, inotify_limits_sysctl_file="") == []
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        *("/etc/sysctl.d", "sysctl.d/x.conf", "x.conf", "/x.conf", "//etc/sysctl.conf", "/etc/sysctl.conf"),
+        *("/etc//sysctl.conf", "/etc/sysctl.d/99-sysctl.conf", "/etc/sysctl.d/../x.conf", "/etc/sysctl.d/.conf/"),
+        *("/etc/sysctl.d/x.conf\n", "/etc/sysctl.d/x\n.conf", "/etc/sysctl.d/\x7f.conf", " "),
+    ],
+)
+def test_a_file_for_the_boot_that_cannot_be_is_refused_before_the_kernel_is_told(file: str, state: str) -> None:
+    (said,) = of_inotify(inotify_limits_state=state, inotify_limits_sysctl_file=file)
+    assert said.startswith("inotify_limits_sysctl_file ")
+    tasks = [task["name"] for task in yaml.safe_load((ROLES / "inotify_limits/tasks/main.yml").read_text())]
+    assert tasks[0] == "The variables are fit"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("inotify_limits_max_user_watches", -1),
+        ("inotify_limits_max_queued_events", 2**31),
+        ("inotify_limits_max_user_instances", "-5"),
+        ("inotify_limits_headroom", 0.5),
+        ("inotify_limits_headroom", 1001),
+    ],
+)
+def test_a_limit_that_the_kernel_cannot_hold_is_refused(name: str, value: object) -> None:
+    assert len(of_inotify(**{name: value})) == 1

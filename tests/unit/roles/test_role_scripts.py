@@ -14,6 +14,7 @@ import sys
 import time
 
 import pytest
+import yaml
 
 ROLES = pathlib.Path(__file__).parents[3] / "roles"
 
@@ -241,7 +242,64 @@ def order(watches, queue, *, lower=False, write=True, must=(1, 1)):
         "must": dict(zip(names, must)),
         "lower": lower,
         "write": write,
+        "file": "",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("# by a role\n\n fs.inotify.max_user_watches = 1\nfs/inotify/max_user_instances=2\n; old\n", None),
+        (
+            "fs.inotify.max_user_watches = 1\nvm.swappiness = 1\n",
+            "sets more than limits of inotify (vm.swappiness = 1)",
+        ),
+        ("fs.inotify_x = 1", "sets more than limits of inotify"),
+    ],
+)
+def test_no_limit_is_set_where_the_file_for_the_boot_is_another_s(kernel, tmp_path, text, problem):
+    file = tmp_path / "own.conf"
+    file.write_text(text)
+    result = set_limits.main({**order(65536, 100), "file": str(file)}, str(kernel))
+    assert bool(result["changed"]) is not bool(problem)
+    assert all(f"{file} {problem}" in said for said in result["problems"])
+    assert len(result["problems"]) == bool(problem)
+
+
+@pytest.mark.parametrize("name", ["folder", "no-folder/own.conf"])
+def test_no_limit_is_set_where_there_is_a_folder_or_a_file_in_the_way(kernel, tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "no-folder").write_text("")
+    result = set_limits.main({**order(65536, 100), "file": str(tmp_path / name)}, str(kernel))
+    assert (result["changed"], len(result["problems"])) == ({}, 1)
+    assert (kernel / "max_user_watches").read_text() == "8192\n"
+
+
+def removed(file, how="run"):
+    tasks = yaml.safe_load((ROLES / "inotify_limits/tasks/main.yml").read_text())
+    script = next(task["vars"]["__inotify_limits_remove"] for task in tasks if "argv" in str(task))
+    done = subprocess.run(["sh", "-c", script, "sh", str(file), how], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_file_for_the_boot_is_removed_and_check_mode_says_so(tmp_path):
+    file = tmp_path / "own.conf"
+    file.write_text("#\n# managed\n#\nfs.inotify.max_user_watches = 65536\n")
+    assert removed(file, "check") == (0, "removed\n")
+    assert file.exists()
+    assert removed(file) == (0, "removed\n")
+    assert removed(file) == (0, "")
+    assert not file.exists()
+
+
+def test_neither_a_folder_nor_a_file_of_others_is_removed(tmp_path):
+    file = tmp_path / "own.conf"
+    file.write_text("fs.inotify.max_user_watches = 65536\nvm.swappiness = 1\n")
+    for path, said in ((tmp_path, "is a folder"), (file, "sets more than limits of inotify")):
+        code, text = removed(path)
+        assert code == 1
+        assert said in text
+    assert file.exists()
 
 
 def test_a_limit_is_raised_and_a_higher_one_stays(kernel):
