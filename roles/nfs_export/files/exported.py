@@ -1,8 +1,14 @@
-"""What an NFS server exports now, as it says itself: `exported.py kernel|ganesha` prints a JSON list of paths."""
+"""What an NFS server exports now, as it says itself: `exported.py kernel|ganesha [FILE…]` prints a JSON list of paths.
+
+A second line lists those of the files that were changed after the server was last told of any.
+"""
 
 from __future__ import annotations
 
+import datetime
 import json
+import math
+import os
 import re
 import subprocess
 import sys
@@ -27,6 +33,25 @@ def of_show_exports(text: str) -> list[str]:
     return sorted({path for path in found if path != "/"})  # which is the tree of pseudo paths
 
 
+def told_at(server: str) -> float:
+    """When a server last took up its exports: exportfs(8) writes its table anew each time, a reload is systemd's."""
+    if server == "kernel":
+        return os.stat(ETAB).st_mtime
+    words = ["systemctl", "show", "-p", "StateChangeTimestamp", "--", "nfs-ganesha.service"]
+    environment = {**os.environ, "TZ": "UTC", "LC_ALL": "C"}
+    done = subprocess.run(words, check=True, capture_output=True, text=True, env=environment)
+    words = done.stdout.strip().partition("=")[2].split()
+    if len(words) < 3:
+        return math.inf  # it was never told, nor started
+    moment = datetime.datetime.fromisoformat(f"{words[1]}T{words[2]}+00:00")
+    return moment.timestamp() + 1  # it is cut to seconds
+
+
+def newer(files: list[str], moment: float) -> list[str]:
+    """Those that were changed after a moment; where one is gone, its folder was."""
+    return [path for path in files if os.path.exists(path) and os.stat(path).st_mtime > moment]
+
+
 def main(server: str) -> list[str]:
     """Raises OSError or CalledProcessError where the server does not answer."""
     if server == "kernel":
@@ -40,6 +65,8 @@ def main(server: str) -> list[str]:
 if __name__ == "__main__":
     try:
         json.dump(main(sys.argv[1]), sys.stdout)
+        if sys.argv[2:]:
+            sys.stdout.write("\n" + json.dumps(newer(sys.argv[2:], told_at(sys.argv[1]))))
     except subprocess.CalledProcessError as failure:
         sys.exit(f"the server does not answer: {failure.stderr.strip()}")
     except OSError as failure:

@@ -233,3 +233,18 @@ def test_a_file_for_the_boot_that_cannot_be_is_refused_before_the_kernel_is_told
 )
 def test_a_limit_that_the_kernel_cannot_hold_is_refused(name: str, value: object) -> None:
     assert len(of_inotify(**{name: value})) == 1
+
+
+@pytest.mark.parametrize("name", ["nfs_export_exports_dir", "nfs_export_ganesha_config"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", "etc/exports.d", "//etc/exports.d", "/etc/../x", "/etc/..", "/etc/x\n", "/etc/a b", '/etc/a"', "/etc/a'"),
+        *("/etc/a\n%include x", "/etc/%include", "/etc/a;b", "/etc/$(x)", "/etc/a\\", "/etc/]"),
+    ],
+)
+def test_a_path_that_would_write_more_into_a_server_s_configuration_is_refused(name: str, path: str) -> None:
+    known = known_of("nfs_export")
+    assert worked_out(known["__nfs_export_place_problems"], known) == []
+    (said,) = worked_out(known["__nfs_export_place_problems"], {**known, name: path})
+    assert said.startswith(f"{name} must be ")

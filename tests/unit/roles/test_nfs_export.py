@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,46 @@ def test_what_ganesha_exports_is_read_without_its_tree_of_pseudo_paths():
         '      struct {\n         uint16 59121\n         string "/srv/a b"\n      }\n   ]\n'
     )
     assert exported.of_show_exports(text) == ["/srv/a b"]
+
+
+@pytest.fixture
+def kernel(tmp_path, monkeypatch):
+    """The table of exportfs(8), written a second ago by a clock of the test's own, and the folder of the exports."""
+    (tmp_path / "etab").write_text("/srv/a\t10.0.0.0/24(rw)\n")
+    (tmp_path / "exports.d").mkdir()
+    monkeypatch.setattr(exported, "ETAB", str(tmp_path / "etab"))
+
+    def at(table, folder):
+        os.utime(tmp_path / "etab", (table, table))
+        os.utime(tmp_path / "exports.d", (folder, folder))
+        return exported.newer([str(tmp_path / "exports.d"), str(tmp_path / "none")], exported.told_at("kernel"))
+
+    return at
+
+
+def test_a_client_that_an_interrupted_run_took_out_is_seen_by_the_time_of_its_file(kernel, tmp_path):
+    assert kernel(table=1000.5, folder=1000.6) == [str(tmp_path / "exports.d")]
+
+
+@pytest.mark.parametrize("folder", [1000.5, 1000.4])
+def test_a_kernel_that_was_told_since_is_not_told_again(kernel, folder):
+    assert kernel(table=1000.5, folder=folder) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "changed", "outdated"),
+    [
+        ("StateChangeTimestamp=Fri 2026-01-02 10:00:00 UTC", 1767348002, True),
+        ("StateChangeTimestamp=Fri 2026-01-02 10:00:00 UTC", 1767348000.9, False),
+        ("StateChangeTimestamp=", 1767348002, False),
+    ],
+)
+def test_what_ganesha_was_not_told_of_is_newer_than_its_last_reload(tmp_path, monkeypatch, said, changed, outdated):
+    program = tmp_path / "systemctl"
+    program.write_text(f'#!/bin/sh\n[ "$TZ" = UTC ] && echo "{said}"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    config = tmp_path / "ganesha.conf"
+    config.write_text("")
+    os.utime(config, (changed, changed))
+    assert bool(exported.newer([str(config)], exported.told_at("ganesha"))) is outdated
