@@ -166,7 +166,8 @@ class Churn:
         """As editors save: a new file beside, the old one to a backup name, the new one to the name."""
         path = self.old()
         beside = path + b".new"  # where a FIFO may have got by a rename: to open that would wait for a reader
-        if os.path.isfile(path) and not os.path.islink(path) and (os.path.isfile(beside) or not os.path.lexists(beside)):
+        free = os.path.isfile(beside) or not os.path.lexists(beside)
+        if free and os.path.isfile(path) and not os.path.islink(path):
             with open(beside, "wb") as file:
                 file.write(self.random.randbytes(50))
             os.rename(path, path + b"~")
