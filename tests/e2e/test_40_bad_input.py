@@ -60,7 +60,11 @@ OTHERS: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "an address that would be a second line of the configuration": (
         {"rsync_daemon_hosts_allow": ["10.0.0.1\nlist = yes"]},
-        ["rsync_daemon_hosts_allow must hold addresses, networks and names"],
+        ["rsync_daemon_hosts_allow must be a list of addresses, networks and names"],
+    ),
+    "a folder of the system in the place of a file of the daemon's": (
+        {"rsync_daemon_pid_file": "/run"},
+        ["rsync_daemon_pid_file", "this is a folder that others use too"],
     ),
     "an rsync on the backup host that is too old": (
         {"rsync_daemon_binary": "/srv/old-rsync"},

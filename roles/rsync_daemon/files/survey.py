@@ -27,12 +27,17 @@ def survey(order: dict[str, Any]) -> dict[str, Any]:
 
     `user` is a name with the group, comment, home and shell it is to have. `folders` are looked for, as is the file of
     `unit` (empty: no unit is needed), and whether it `serves`, now and after each boot; `proxy` is the path of another
-    unit, of which the same is told. `modules` are directories that are to belong to `owner`, a user and a group (empty:
-    to anybody); each is "missing", "right", or neither ("other").
+    unit, of which the same is told. `files` are the role's, by variable: some are `removable` with it, some `foreign`,
+    to be kept. `modules` are directories that are to belong to `owner`, a user and a group (empty: to anybody); each is
+    "missing", "right", or neither ("other").
     """
     program = os.path.lexists(order["program"])
+    config = read_config(order["config"], order["marker"])
+    no_folders(order["files"])
     return {
-        "config": read_config(order["config"], order["marker"]),
+        "config": config,
+        "removable": [*own_files(order, config["ours"]), *own_tools(order["tools"])],
+        "foreign": [] if config["ours"] else foreign(order["files"]),
         "program": program,
         "version_text": version_text(order["program"]) if program else "",
         "port_problem": port_problem(order["address"], order["port"], order["config"]),
@@ -59,6 +64,51 @@ def read_config(path: str, marker: str) -> dict[str, bool]:
         return {"exists": False, "ours": False, "says": False}
     # one that only holds comments, as some distributions ship, says nothing
     return {"exists": True, "ours": marker in text, "says": bool(re.search(r"^\s*[^#\s]", text, re.MULTILINE))}
+
+
+def no_folders(files: dict[str, str]) -> None:
+    """Raises OSError for a folder where a file is to be."""
+    for name, path in files.items():
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, f"{os.strerror(errno.EISDIR)}; correct {name}", path)
+
+
+def own_files(order: dict[str, Any], ours: bool) -> list[str]:
+    """Files that go with the role: what its own configuration names, and a pid file that holds a number."""
+    named: list[str] = []
+    if ours:
+        with open(order["config"], encoding="utf-8", errors="replace") as stream:
+            named = re.findall(r"^(?:secrets|lock|log) file = (.*)$", stream.read(), re.MULTILINE)
+    files = order["files"]
+    found = [path for path in files.values() if path in named and _is_file(path)]
+    return found + [path for name, path in files.items() if name == "rsync_daemon_pid_file" and _holds_number(path)]
+
+
+def own_tools(folder: str) -> list[str]:
+    """The folder of tools, or only what the role has in it, where it holds more."""
+    try:
+        there = set(os.listdir(folder))
+    except OSError:
+        return []
+    mine = there & {"rsyncd_check", "firewall.py"}
+    return [folder] if mine and mine == there else [f"{folder}/{name}" for name in sorted(mine)]
+
+
+def foreign(files: dict[str, str]) -> list[str]:
+    """What another's daemon has where the role's has its configuration and secrets."""
+    ends = ("_config", "_secrets_file")
+    return [path for name, path in files.items() if name.endswith(ends) and os.path.isfile(path)]
+
+
+def _is_file(path: str) -> bool:
+    return os.path.isfile(path) and not os.path.islink(path)
+
+
+def _holds_number(path: str) -> bool:
+    if not _is_file(path):
+        return False
+    with open(path, "rb") as stream:
+        return re.fullmatch(rb"[0-9]{1,10}\s*", stream.read(64)) is not None
 
 
 def version_text(program: str) -> str:

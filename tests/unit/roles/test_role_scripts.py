@@ -44,6 +44,7 @@ def look(tmp_path):
         order = {**nothing, "marker": MARKER, "address": "127.0.0.1", "port": 0, "group": "root", "unit": ""}
         order.update(login="nobody-has-it", login_mark="made", logrotate=str(tmp_path / "logrotate"))
         order.update(firewall=str(tmp_path / "firewall"), proxy=str(tmp_path / "proxy.service"))
+        order.update(files={}, tools=str(tmp_path / "tools"))
         order["user"] = ["nobody-has-it", "root", "", "/", "/bin/sh"]
         return survey.survey({**order, "folders": [], "modules": [], "owner": [], **given})
 
@@ -53,6 +54,8 @@ def look(tmp_path):
 def test_a_fresh_host_has_nothing(look, tmp_path):
     assert look(group="nobody-has-it", unit="nobody-has.service", folders=[str(tmp_path / "etc")]) == {
         "config": {"exists": False, "ours": False, "says": False},
+        "removable": [],
+        "foreign": [],
         "program": False,
         "version_text": "",
         "port_problem": None,
@@ -111,6 +114,62 @@ def test_a_configuration_that_cannot_be_read_is_an_error(look, tmp_path):
         look(config=str(tmp_path))
 
 
+@pytest.fixture
+def files(tmp_path):
+    """Where the role has its files, each of which is there."""
+    places = {f"rsync_daemon_{name}": tmp_path / name for name in ("config", "secrets_file", "lock_file", "pid_file")}
+    for path in places.values():
+        path.write_text("7\n")
+    return {name: str(path) for name, path in places.items()}
+
+
+def configuration(files, marker=MARKER):
+    named = f"lock file = {files['rsync_daemon_lock_file']}\nsecrets file = {files['rsync_daemon_secrets_file']}\n"
+    pathlib.Path(files["rsync_daemon_config"]).write_text(f"{marker}\n{named}")
+
+
+def test_only_what_the_roles_own_configuration_names_goes_with_it(look, files):
+    configuration(files)
+    mine = [files[f"rsync_daemon_{name}"] for name in ("secrets_file", "lock_file", "pid_file")]
+    seen = look(files=files)
+    assert (seen["removable"], seen["foreign"]) == (mine, [])
+    other = pathlib.Path(files["rsync_daemon_pid_file"]).with_name("another")
+    other.write_text("somebody's\n")
+    assert look(files={**files, "rsync_daemon_secrets_file": str(other)})["removable"] == mine[1:]
+    assert look(files={**files, "rsync_daemon_pid_file": str(other)})["removable"] == mine[:2]
+
+
+def test_secrets_of_another_configuration_stay_and_are_kept_before_they_are_replaced(look, files):
+    configuration(files, "# somebody's")
+    seen = look(files=files)
+    assert seen["removable"] == [files["rsync_daemon_pid_file"]]
+    assert seen["foreign"] == [files["rsync_daemon_config"], files["rsync_daemon_secrets_file"]]
+
+
+def test_a_link_or_a_device_is_not_removed_for_a_file(look, files):
+    configuration(files)
+    lock, secrets = (pathlib.Path(files[f"rsync_daemon_{name}"]) for name in ("lock_file", "secrets_file"))
+    lock.unlink()
+    lock.symlink_to(secrets)
+    assert str(lock) not in look(files=files)["removable"]
+
+
+def test_a_folder_where_a_file_is_to_be_is_told_with_its_variable(look, files, tmp_path):
+    with pytest.raises(OSError, match="Is a directory; correct rsync_daemon_lock_file"):
+        look(files={**files, "rsync_daemon_lock_file": str(tmp_path)})
+
+
+def test_the_folder_of_tools_goes_as_a_whole_only_where_nothing_else_is_in_it(look, tmp_path):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    assert look()["removable"] == []
+    (tools / "rsyncd_check").mkdir()
+    (tools / "firewall.py").write_text("")
+    assert look()["removable"] == [str(tools)]
+    (tools / "another").write_text("")
+    assert look()["removable"] == [str(tools / "firewall.py"), str(tools / "rsyncd_check")]
+
+
 def test_the_program_tells_its_version_or_why_it_does_not_run(look, tmp_path):
     program = tmp_path / "program"
     program.write_text("#!/bin/sh\necho 'rsync  version 3.2.7' $1\n")
@@ -155,6 +214,8 @@ def test_what_it_prints_is_one_line_of_json(look, tmp_path):
         group="root",
         user=["root", "root", "", "/", "/bin/sh"],
         unit="",
+        files={},
+        tools="/nowhere",
         folders=[],
         modules=["/a b\n'\""],
         owner=["root", "root"],
