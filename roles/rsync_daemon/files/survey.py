@@ -142,9 +142,12 @@ def _has_group(name: str) -> bool:
 
 
 def _is_user(name: str, group: str, comment: str, home: str, shell: str) -> bool:
+    """Whether it is there, and as wanted where its comment says that the role made it: another's is used as it is."""
     try:
         found = pwd.getpwnam(name)
-        return [grp.getgrgid(found.pw_gid).gr_name, *found[4:]] == [group, comment, home, shell]
+        if found.pw_gecos.rstrip(",") != comment:
+            return True
+        return [grp.getgrgid(found.pw_gid).gr_name, *found[5:]] == [group, home, shell]
     except KeyError:
         return False
 

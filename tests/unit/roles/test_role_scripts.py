@@ -195,12 +195,16 @@ def test_who_logs_in_is_told_by_group_and_by_whether_the_role_made_it(look):
     assert look(login="root", login_mark=root.pw_gecos)["login"]["made"]
 
 
-def test_a_user_is_as_wanted_only_in_group_comment_home_and_shell(look):
+def test_a_user_that_the_role_made_is_as_wanted_only_in_group_home_and_shell(look):
     root = pwd.getpwnam("root")
     wanted = ["root", grp.getgrgid(root.pw_gid).gr_name, root.pw_gecos, root.pw_dir, root.pw_shell]
     assert look(user=wanted)["user"] is True
-    for position in range(1, len(wanted)):
+    for position in (0, 1, 3, 4):
         assert look(user=[*wanted[:position], "another", *wanted[position + 1 :]])["user"] is False
+
+
+def test_a_user_of_others_is_used_as_it_is(look):
+    assert look(user=["root", "another", "made by the role", "/nonexistent", "/usr/sbin/nologin"])["user"] is True
 
 
 def test_what_it_prints_is_one_line_of_json(look, tmp_path):
