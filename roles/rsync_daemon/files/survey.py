@@ -1,6 +1,7 @@
 """What is on the host of what the role makes, as JSON, in one round trip; see survey().
 
-Runs alone, before anything of the role is on the host. proc(5): /proc/net/tcp, /proc/PID/fd, /proc/PID/cmdline.
+Runs alone, before anything of the role is on the host. proc(5): /proc/net/tcp, /proc/PID/fd, /proc/PID/cmdline,
+/proc/PID/stat.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from typing import Any, Optional
 
 # systemd.unit(5), UNIT FILE LOAD PATH
@@ -26,30 +28,34 @@ def survey(order: dict[str, Any]) -> dict[str, Any]:
     """What is there. Raises OSError for a configuration that cannot be read.
 
     `user` is a name with the group, comment, home and shell it is to have. `folders` are looked for, as is the file of
-    `unit` (empty: no unit is needed), and whether it `serves`, now and after each boot; `proxy` is the path of another
-    unit, of which the same is told. `files` are the role's, by variable: some are `removable` with it, some `foreign`,
-    to be kept. `modules` are directories that are to belong to `owner`, a user and a group (empty: to anybody); each is
-    "missing", "right", or neither ("other").
+    `unit` (empty: no unit is needed), whether it `serves`, now and after each boot, and whether it is `outdated`, for
+    its `settings`, a file, are newer than what runs; `proxy` is the path of another unit, of which the same is told.
+    `files` are the role's, by variable; some are `foreign`, to be kept. `modules` are directories that are to belong to
+    `owner`, a user and a group (empty: to anybody); each is "missing", "right", or neither ("other").
     """
     program = os.path.lexists(order["program"])
+    unit, proxy = Unit(order["unit"], order["settings"]), Unit(os.path.basename(order["proxy"]), order["proxy"])
+    has_proxy, has_firewall = os.path.lexists(order["proxy"]), os.path.lexists(order["firewall"])
     config = read_config(order["config"], order["marker"])
     no_folders(order["files"])
     return {
         "config": config,
-        "removable": [*own_files(order, config["ours"]), *own_tools(order["tools"])],
         "foreign": [] if config["ours"] else foreign(order["files"]),
         "program": program,
         "version_text": version_text(order["program"]) if program else "",
-        "port_problem": port_problem(order["address"], order["port"], order["config"]),
+        "port_problem": port_problem(order["address"], order["port"], order["config"], unit),
         "group": _has_group(order["group"]),
         "user": _is_user(*order["user"]),
         "login": _login(order["login"], order["login_mark"]),
         "logrotate": os.path.lexists(order["logrotate"]),
-        "firewall": os.path.lexists(order["firewall"]),
+        "firewall": has_firewall,
+        "firewall_outdated": has_firewall and Unit("nftables.service", "").outdated(),
         "unit": not order["unit"] or any(os.path.exists(f"{top}/systemd/system/{order['unit']}") for top in _UNITS),
-        "serves": bool(order["unit"]) and serves(order["unit"]),
-        "proxy": os.path.lexists(order["proxy"]),
-        "proxy_serves": os.path.lexists(order["proxy"]) and serves(os.path.basename(order["proxy"])),
+        "serves": unit.serves(),
+        "outdated": unit.outdated(),
+        "proxy": has_proxy,
+        "proxy_serves": has_proxy and proxy.serves(),
+        "proxy_outdated": has_proxy and proxy.outdated(),
         "folders_missing": [folder for folder in order["folders"] if not os.path.lexists(folder)],
         "modules": {path: _state(path, order["owner"]) for path in order["modules"]},
     }
@@ -73,42 +79,10 @@ def no_folders(files: dict[str, str]) -> None:
             raise IsADirectoryError(errno.EISDIR, f"{os.strerror(errno.EISDIR)}; correct {name}", path)
 
 
-def own_files(order: dict[str, Any], ours: bool) -> list[str]:
-    """Files that go with the role: what its own configuration names, and a pid file that holds a number."""
-    named: list[str] = []
-    if ours:
-        with open(order["config"], encoding="utf-8", errors="replace") as stream:
-            named = re.findall(r"^(?:secrets|lock|log) file = (.*)$", stream.read(), re.MULTILINE)
-    files = order["files"]
-    found = [path for path in files.values() if path in named and _is_file(path)]
-    return found + [path for name, path in files.items() if name == "rsync_daemon_pid_file" and _holds_number(path)]
-
-
-def own_tools(folder: str) -> list[str]:
-    """The folder of tools, or only what the role has in it, where it holds more."""
-    try:
-        there = set(os.listdir(folder))
-    except OSError:
-        return []
-    mine = there & {"rsyncd_check", "firewall.py"}
-    return [folder] if mine and mine == there else [f"{folder}/{name}" for name in sorted(mine)]
-
-
 def foreign(files: dict[str, str]) -> list[str]:
     """What another's daemon has where the role's has its configuration and secrets."""
     ends = ("_config", "_secrets_file")
     return [path for name, path in files.items() if name.endswith(ends) and os.path.isfile(path)]
-
-
-def _is_file(path: str) -> bool:
-    return os.path.isfile(path) and not os.path.islink(path)
-
-
-def _holds_number(path: str) -> bool:
-    if not _is_file(path):
-        return False
-    with open(path, "rb") as stream:
-        return re.fullmatch(rb"[0-9]{1,10}\s*", stream.read(64)) is not None
 
 
 def version_text(program: str) -> str:
@@ -120,17 +94,58 @@ def version_text(program: str) -> str:
     return (done.stdout or done.stderr).decode("utf-8", "backslashreplace")
 
 
-def serves(unit: str) -> bool:
-    """Whether systemd runs this unit now and after each boot; systemctl(1)."""
+class Unit:
+    """What systemd says of a unit (empty: of none), asked when it is needed; systemctl(1)."""
+
+    def __init__(self, name: str, settings: str) -> None:
+        self.name, self._settings = name, settings
+        self._said: Optional[dict[str, str]] = None
+
+    def serves(self) -> bool:
+        """Whether it runs now and after each boot."""
+        return (self._ask("ActiveState"), self._ask("UnitFileState")) == ("active", "enabled")
+
+    def main_pid(self) -> int:
+        """Its process, or 0."""
+        return int(self._ask("MainPID") or 0)
+
+    def outdated(self) -> bool:
+        """Whether systemd has not read its files as they are, or it runs since before the settings were written."""
+        if self._ask("NeedDaemonReload") == "yes":
+            return True
+        try:
+            written = os.stat(self._settings).st_mtime
+            # one of a time to come would be newer than anything that was started
+            return self.main_pid() > 0 and _started(self.main_pid()) < written <= time.time()
+        except OSError:
+            return False
+
+    def _ask(self, name: str) -> str:
+        if self._said is None:
+            self._said = _show(self.name) if self.name else {}
+        return self._said.get(name, "")
+
+
+def _show(unit: str) -> dict[str, str]:
+    argv = ["systemctl", "show", "--property=ActiveState,UnitFileState,MainPID,NeedDaemonReload", unit]
     try:
-        return [_systemctl(question, unit) for question in ("is-active", "is-enabled")] == ["active", "enabled"]
+        done = subprocess.run(argv, check=False, stdin=subprocess.DEVNULL, capture_output=True)
     except FileNotFoundError:
-        return False
+        return {}
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    return {name: value for name, _, value in (line.partition("=") for line in lines)}
 
 
-def _systemctl(question: str, unit: str) -> str:
-    done = subprocess.run(["systemctl", question, unit], check=False, stdin=subprocess.DEVNULL, capture_output=True)
-    return done.stdout.decode("ascii", "replace").strip()
+def _stat(pid: int) -> list[bytes]:
+    """The fields of /proc/PID/stat from the third on: the second may hold anything."""
+    with open(f"/proc/{pid}/stat", "rb") as stream:
+        return stream.read().rpartition(b")")[2].split()
+
+
+def _started(pid: int) -> float:
+    # by the time since boot, as the clock may have been set since
+    ticks = int(_stat(pid)[19])
+    return time.time() - (time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def _has_group(name: str) -> bool:
@@ -176,8 +191,11 @@ def _state(path: str, owner: list[str]) -> str:
         return "other"
 
 
-def port_problem(address: str, port: int, config: str) -> Optional[str]:
-    """Why the daemon of `config` cannot listen, or None; `address` "" is every address of the host."""
+def port_problem(address: str, port: int, config: str, unit: Unit) -> Optional[str]:
+    """Why the daemon of `config` cannot listen, or None; `address` "" is every address of the host.
+
+    With a unit, only that one's process is the daemon: it could not listen beside another of the same configuration.
+    """
     try:
         if not _in_use(address, port):
             return None
@@ -186,11 +204,25 @@ def port_problem(address: str, port: int, config: str) -> Optional[str]:
             return f"{address} is no address of this host; correct rsync_daemon_address"
         return f"nobody can listen at port {port} of {address or 'this host'}: {error.strerror}"
     pids = _owners(port)
-    strangers = [pid for pid in pids if not is_daemon_of(_argv(pid), config)]
+    strangers = [pid for pid in pids if not (_is_of(pid, unit) if unit.name else is_daemon_of(_argv(pid), config))]
     if pids and not strangers:
         return None
     who = " and ".join(f"{_name(pid)} (process {pid})" for pid in strangers) or "a process of another user"
-    return f"port {port} is taken by {who}; stop that, or set rsync_daemon_port or rsync_daemon_address"
+    how = (
+        f", which {unit.name} did not start" if "--daemon" in [word for pid in strangers for word in _argv(pid)] else ""
+    )
+    return (
+        f"port {port} is taken by {who}{how if unit.name else ''}; stop that, and what starts it at boot, or set"
+        " rsync_daemon_port or rsync_daemon_address"
+    )
+
+
+def _is_of(pid: int, unit: Unit) -> bool:
+    """Whether a process is the unit's; one that serves a connection holds the port for a moment."""
+    try:
+        return unit.main_pid() > 0 and unit.main_pid() in (pid, int(_stat(pid)[1]))
+    except OSError:
+        return True  # it has just ended
 
 
 def is_daemon_of(argv: list[str], config: str) -> bool:

@@ -28,10 +28,12 @@ def load(role, name):
 
 survey = load("rsync_daemon", "survey")
 daemon_process = load("rsync_daemon", "daemon_process")
+own_files = load("rsync_daemon", "own_files")
 firewall = load("rsync_daemon", "firewall")
 set_limits = load("inotify_limits", "set_limits")
 
 
+NO_UNIT = survey.Unit("", "")
 MARKER = "# This file is kept by a role."
 
 
@@ -44,17 +46,29 @@ def look(tmp_path):
         order = {**nothing, "marker": MARKER, "address": "127.0.0.1", "port": 0, "group": "root", "unit": ""}
         order.update(login="nobody-has-it", login_mark="made", logrotate=str(tmp_path / "logrotate"))
         order.update(firewall=str(tmp_path / "firewall"), proxy=str(tmp_path / "proxy.service"))
-        order.update(files={}, tools=str(tmp_path / "tools"))
+        order.update(files={}, settings=str(tmp_path / "settings"))
         order["user"] = ["nobody-has-it", "root", "", "/", "/bin/sh"]
         return survey.survey({**order, "folders": [], "modules": [], "owner": [], **given})
 
     return run
 
 
+@pytest.fixture
+def systemctl(tmp_path, monkeypatch):
+    """A systemd that says what it is told to."""
+
+    def says(**properties):
+        lines = "\n".join(f"{name}={value}" for name, value in properties.items())
+        (tmp_path / "systemctl").write_text(f"#!/bin/sh\n[ $1 = show ] || exit 9\ncat <<end\n{lines}\nend\n")
+        (tmp_path / "systemctl").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    return says
+
+
 def test_a_fresh_host_has_nothing(look, tmp_path):
     assert look(group="nobody-has-it", unit="nobody-has.service", folders=[str(tmp_path / "etc")]) == {
         "config": {"exists": False, "ours": False, "says": False},
-        "removable": [],
         "foreign": [],
         "program": False,
         "version_text": "",
@@ -64,10 +78,13 @@ def test_a_fresh_host_has_nothing(look, tmp_path):
         "login": {"group": "", "made": False},
         "logrotate": False,
         "firewall": False,
+        "firewall_outdated": False,
         "unit": False,
         "serves": False,
+        "outdated": False,
         "proxy": False,
         "proxy_serves": False,
+        "proxy_outdated": False,
         "folders_missing": [str(tmp_path / "etc")],
         "modules": {},
     }
@@ -84,14 +101,32 @@ def test_a_fresh_host_has_nothing(look, tmp_path):
         ("active", "static", False),
     ],
 )
-def test_a_unit_serves_that_runs_now_and_after_each_boot(look, tmp_path, monkeypatch, active, enabled, serves):
-    systemctl = tmp_path / "systemctl"
-    said = f"case $1 in *active) echo {active};; *) echo {enabled};; esac"
-    systemctl.write_text(f"#!/bin/sh\n[ $2 = rsync.service ] || exit 9\n{said}\n")
-    systemctl.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+def test_a_unit_serves_that_runs_now_and_after_each_boot(look, systemctl, active, enabled, serves):
+    systemctl(ActiveState=active, UnitFileState=enabled)
     assert look(unit="rsync.service")["serves"] is serves
     assert look(unit="")["serves"] is False
+
+
+def test_a_unit_is_outdated_whose_files_systemd_has_not_read(look, systemctl, tmp_path):
+    (tmp_path / "firewall").write_text("")
+    for said, outdated in (("yes", True), ("no", False)):
+        systemctl(ActiveState="active", NeedDaemonReload=said, MainPID=0)
+        seen = look(unit="rsync.service", proxy="/usr")
+        assert [seen[name] for name in ("outdated", "proxy_outdated", "firewall_outdated")] == [outdated] * 3
+    assert look(unit="")["outdated"] is False
+
+
+def test_a_unit_is_outdated_that_runs_since_before_its_settings(look, systemctl, tmp_path):
+    systemctl(ActiveState="active", NeedDaemonReload="no", MainPID=os.getpid())
+    settings, now = tmp_path / "settings", time.time()
+    assert look(unit="rsync.service")["outdated"] is False
+    settings.write_text("")
+    for written, outdated in ((now, True), (now - 10**9, False), (now + 10**6, False)):
+        os.utime(settings, (written, written))
+        assert look(unit="rsync.service")["outdated"] is outdated
+    systemctl(ActiveState="inactive", NeedDaemonReload="no", MainPID=0)
+    os.utime(settings, (now, now))
+    assert look(unit="rsync.service")["outdated"] is False
 
 
 @pytest.mark.parametrize(
@@ -128,30 +163,37 @@ def configuration(files, marker=MARKER):
     pathlib.Path(files["rsync_daemon_config"]).write_text(f"{marker}\n{named}")
 
 
-def test_only_what_the_roles_own_configuration_names_goes_with_it(look, files):
+def own(files, ours=True, tools="/nowhere"):
+    return own_files.own({"config": files["rsync_daemon_config"], "ours": ours, "files": files, "tools": str(tools)})
+
+
+def test_only_what_the_roles_own_configuration_names_goes_with_it(files):
     configuration(files)
     mine = [files[f"rsync_daemon_{name}"] for name in ("secrets_file", "lock_file", "pid_file")]
-    seen = look(files=files)
-    assert (seen["removable"], seen["foreign"]) == (mine, [])
+    assert own(files) == mine
     other = pathlib.Path(files["rsync_daemon_pid_file"]).with_name("another")
     other.write_text("somebody's\n")
-    assert look(files={**files, "rsync_daemon_secrets_file": str(other)})["removable"] == mine[1:]
-    assert look(files={**files, "rsync_daemon_pid_file": str(other)})["removable"] == mine[:2]
+    assert own({**files, "rsync_daemon_secrets_file": str(other)}) == mine[1:]
+    assert own({**files, "rsync_daemon_pid_file": str(other)}) == mine[:2]
 
 
 def test_secrets_of_another_configuration_stay_and_are_kept_before_they_are_replaced(look, files):
+    configuration(files)
+    assert look(files=files, config=files["rsync_daemon_config"])["foreign"] == []
     configuration(files, "# somebody's")
-    seen = look(files=files)
-    assert seen["removable"] == [files["rsync_daemon_pid_file"]]
-    assert seen["foreign"] == [files["rsync_daemon_config"], files["rsync_daemon_secrets_file"]]
+    assert own(files, ours=False) == [files["rsync_daemon_pid_file"]]
+    kept = look(files=files, config=files["rsync_daemon_config"])["foreign"]
+    assert kept == [files["rsync_daemon_config"], files["rsync_daemon_secrets_file"]]
 
 
-def test_a_link_or_a_device_is_not_removed_for_a_file(look, files):
+def test_a_link_or_a_folder_is_not_removed_for_a_file(files):
     configuration(files)
     lock, secrets = (pathlib.Path(files[f"rsync_daemon_{name}"]) for name in ("lock_file", "secrets_file"))
     lock.unlink()
     lock.symlink_to(secrets)
-    assert str(lock) not in look(files=files)["removable"]
+    secrets.unlink()
+    secrets.mkdir()
+    assert own(files) == [files["rsync_daemon_pid_file"]]
 
 
 def test_a_folder_where_a_file_is_to_be_is_told_with_its_variable(look, files, tmp_path):
@@ -159,15 +201,16 @@ def test_a_folder_where_a_file_is_to_be_is_told_with_its_variable(look, files, t
         look(files={**files, "rsync_daemon_lock_file": str(tmp_path)})
 
 
-def test_the_folder_of_tools_goes_as_a_whole_only_where_nothing_else_is_in_it(look, tmp_path):
+def test_the_folder_of_tools_goes_as_a_whole_only_where_nothing_else_is_in_it(tmp_path):
     tools = tmp_path / "tools"
+    assert own_files.tools(str(tools)) == []
     tools.mkdir()
-    assert look()["removable"] == []
+    assert own_files.tools(str(tools)) == []
     (tools / "rsyncd_check").mkdir()
     (tools / "firewall.py").write_text("")
-    assert look()["removable"] == [str(tools)]
+    assert own_files.tools(str(tools)) == [str(tools)]
     (tools / "another").write_text("")
-    assert look()["removable"] == [str(tools / "firewall.py"), str(tools / "rsyncd_check")]
+    assert own_files.tools(str(tools)) == [str(tools / "firewall.py"), str(tools / "rsyncd_check")]
 
 
 def test_the_program_tells_its_version_or_why_it_does_not_run(look, tmp_path):
@@ -219,7 +262,7 @@ def test_what_it_prints_is_one_line_of_json(look, tmp_path):
         user=["root", "root", "", "/", "/bin/sh"],
         unit="",
         files={},
-        tools="/nowhere",
+        settings="/nowhere",
         folders=[],
         modules=["/a b\n'\""],
         owner=["root", "root"],
@@ -236,19 +279,39 @@ def test_what_it_prints_is_one_line_of_json(look, tmp_path):
 def test_a_port_that_nobody_has_is_free():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert survey.port_problem("127.0.0.1", port, "/etc/rsyncd.conf") is None
+    assert survey.port_problem("127.0.0.1", port, "/etc/rsyncd.conf", NO_UNIT) is None
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", ""])
 def test_a_taken_port_names_the_process_that_has_it(address):
     with socket.create_server(("127.0.0.1", 0)) as server:
-        said = survey.port_problem(address, server.getsockname()[1], "/etc/rsyncd.conf")
+        said = survey.port_problem(address, server.getsockname()[1], "/etc/rsyncd.conf", NO_UNIT)
     assert f"(process {os.getpid()})" in said
     assert "set rsync_daemon_port" in said
 
 
+@pytest.mark.parametrize("whose", ["main", "child", "none"])
+def test_with_systemd_only_a_process_of_the_unit_may_have_the_port(systemctl, whose):
+    """A daemon of the same configuration that was started by hand would keep the unit from listening."""
+    serve = "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); input()"
+    argv = ["rsync", "-c", serve, "--daemon"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    python = {"executable": sys.executable, "env": {"PYTHONHOME": sys.base_prefix}}  # by its name it finds no modules
+    with subprocess.Popen(argv, **python, **pipes) as process:
+        port = int(process.stdout.readline())
+        systemctl(MainPID={"main": process.pid, "child": os.getpid(), "none": 0}[whose])
+        unit = survey.Unit("rsync.service", "")
+        said = survey.port_problem("127.0.0.1", port, "/etc/rsyncd.conf", unit)
+        assert survey.port_problem("127.0.0.1", port, "/etc/rsyncd.conf", NO_UNIT) is None
+        process.stdin.write(b"\n")
+    if whose == "none":
+        assert f"(process {process.pid}), which rsync.service did not start; stop that" in said
+    else:
+        assert said is None
+
+
 def test_an_address_of_another_host_is_named():
-    assert "192.0.2.1 is no address of this host" in survey.port_problem("192.0.2.1", 8730, "/etc/rsyncd.conf")
+    assert "192.0.2.1 is no address of this host" in survey.port_problem("192.0.2.1", 8730, "/etc/rsyncd.conf", NO_UNIT)
 
 
 @pytest.mark.parametrize(
