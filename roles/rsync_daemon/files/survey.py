@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import glob
 import grp
+import hashlib
 import json
 import os
 import pwd
@@ -37,10 +38,11 @@ def survey(order: dict[str, Any]) -> dict[str, Any]:
     unit, proxy = Unit(order["unit"], order["settings"]), Unit(os.path.basename(order["proxy"]), order["proxy"])
     has_proxy, has_firewall = os.path.lexists(order["proxy"]), os.path.lexists(order["firewall"])
     config = read_config(order["config"], order["marker"])
+    kept = () if config["ours"] else ("rsync_daemon_config", "rsync_daemon_secrets_file")
     no_folders(order["files"])
     return {
         "config": config,
-        "foreign": [] if config["ours"] else foreign(order["files"]),
+        "foreign": [path for name, path in order["files"].items() if name in kept and os.path.isfile(path)],
         "program": program,
         "version_text": version_text(order["program"]) if program else "",
         "port_problem": port_problem(order["address"], order["port"], order["config"], unit),
@@ -64,12 +66,29 @@ def survey(order: dict[str, Any]) -> dict[str, Any]:
 def read_config(path: str, marker: str) -> dict[str, bool]:
     """Whether it `exists`, was written by the role (`ours`), and `says` anything that could be lost."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            text = stream.read()
+        with open(path, "rb") as stream:
+            content = stream.read()
     except FileNotFoundError:
         return {"exists": False, "ours": False, "says": False}
-    # one that only holds comments, as some distributions ship, says nothing
-    return {"exists": True, "ours": marker in text, "says": bool(re.search(r"^\s*[^#\s]", text, re.MULTILINE))}
+    text = content.decode("utf-8", "replace")
+    # one that only holds comments, or is the package's still, as some distributions ship, says nothing
+    says = re.search(r"^\s*[^#\s]", text, re.MULTILINE) is not None and not _is_packaged(path, content)
+    return {"exists": True, "ours": marker in text, "says": says}
+
+
+def _is_packaged(path: str, content: bytes) -> bool:
+    """Whether this is what an rpm package has put there; rpm(8), --queryformat."""
+    lines = _said_by("rpm", "-qf", "--queryformat", r"[%{FILENAMES}\t%{FILEDIGESTS}\n]", path)
+    return f"{path}\t{hashlib.sha256(content).hexdigest()}" in lines
+
+
+def _said_by(*argv: str) -> list[str]:
+    """The lines that a program prints; none where there is no such program."""
+    try:
+        done = subprocess.run(argv, check=False, stdin=subprocess.DEVNULL, capture_output=True)
+    except FileNotFoundError:
+        return []
+    return done.stdout.decode("utf-8", "replace").splitlines()
 
 
 def no_folders(files: dict[str, str]) -> None:
@@ -77,12 +96,6 @@ def no_folders(files: dict[str, str]) -> None:
     for name, path in files.items():
         if os.path.isdir(path):
             raise IsADirectoryError(errno.EISDIR, f"{os.strerror(errno.EISDIR)}; correct {name}", path)
-
-
-def foreign(files: dict[str, str]) -> list[str]:
-    """What another's daemon has where the role's has its configuration and secrets."""
-    ends = ("_config", "_secrets_file")
-    return [path for name, path in files.items() if name.endswith(ends) and os.path.isfile(path)]
 
 
 def version_text(program: str) -> str:
@@ -122,18 +135,10 @@ class Unit:
 
     def _ask(self, name: str) -> str:
         if self._said is None:
-            self._said = _show(self.name) if self.name else {}
+            properties = "--property=ActiveState,UnitFileState,MainPID,NeedDaemonReload"
+            lines = _said_by("systemctl", "show", properties, self.name) if self.name else []
+            self._said = {key: value for key, _, value in (line.partition("=") for line in lines)}
         return self._said.get(name, "")
-
-
-def _show(unit: str) -> dict[str, str]:
-    argv = ["systemctl", "show", "--property=ActiveState,UnitFileState,MainPID,NeedDaemonReload", unit]
-    try:
-        done = subprocess.run(argv, check=False, stdin=subprocess.DEVNULL, capture_output=True)
-    except FileNotFoundError:
-        return {}
-    lines = done.stdout.decode("utf-8", "replace").splitlines()
-    return {name: value for name, _, value in (line.partition("=") for line in lines)}
 
 
 def _stat(pid: int) -> list[bytes]:

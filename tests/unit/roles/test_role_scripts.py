@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import hashlib
 import importlib.util
 import json
 import os
@@ -142,6 +143,21 @@ def test_a_unit_is_outdated_that_runs_since_before_its_settings(look, systemctl,
 def test_whose_configuration_is_there_and_whether_it_says_anything(look, tmp_path, text, ours, says):
     (tmp_path / "config").write_text(text, errors="surrogateescape")
     assert look()["config"] == {"exists": True, "ours": ours, "says": says}
+
+
+def test_a_configuration_that_is_still_the_packages_says_nothing_of_its_own(look, tmp_path, monkeypatch):
+    """openSUSE Leap ships one with settings."""
+    config, rpm, shipped = tmp_path / "config", tmp_path / "rpm", "gid = nobody\nuid = nobody\n"
+    digest = hashlib.sha256(shipped.encode()).hexdigest()
+    told = f"/usr/bin/rsync\t{'0' * 64}\n{config}\t{digest}"
+    rpm.write_text(f'#!/bin/sh\n[ "$1 $2 $4" = "-qf --queryformat {config}" ] || exit 9\ncat <<end\n{told}\nend\n')
+    rpm.chmod(0o755)
+    config.write_text(shipped)
+    assert look()["config"]["says"] is True
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert look()["config"]["says"] is False
+    config.write_text(f"{shipped}[data]\n")
+    assert look()["config"]["says"] is True
 
 
 def test_a_configuration_that_cannot_be_read_is_an_error(look, tmp_path):
