@@ -16,6 +16,8 @@ description:
   - A target's address is looked for among C(lockstep_address), C(ansible_host) and the names of these hosts. One that
     is none of them is an error.
   - What several hosts mirror alike is one mirror of all of them.
+  - The role P(lockstep.realtime.rsync_daemon#role) keeps all files of a host as one user. Modules that are kept as
+    different ones are an error, unless the host has C(rsync_daemon_user) or C(rsync_daemon_ownership).
 positional: backups, hostvars, daemons, paths
 options:
   _input:
@@ -56,6 +58,9 @@ RETURN = r"""
 _value:
   description:
     - C(mirrors), as C(lockstep_mirrors) has them.
+    - C(owners), as whom the daemon of a backup host keeps the files of these modules, by host; C(uid) is a name or a
+      number, and of C(gid) the first one counts that exists. Without any it is the user's own group. A host for which
+      the inventory has C(rsync_daemon_user) or C(rsync_daemon_ownership), or whose daemon is not known, is left out.
     - C(differences), for each NFS host a sentence for each option that means something else or is not taken over.
   type: dict
 """

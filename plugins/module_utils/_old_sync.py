@@ -105,14 +105,31 @@ def files(root: str = "") -> Iterator[str]:
 def processes(proc: str = "/proc") -> list[dict[str, Any]]:
     """The old systems' own, by their program's name and this host's process namespace."""
     found = []
-    for name in os.listdir(proc):
-        if not name.isdigit():
-            continue
+    for pid, text in _each(proc, "comm"):
+        if text.strip() in PROGRAMS:
+            found.append({"pid": pid, "program": text.strip()})
+    return found
+
+
+def watchers(proc: str = "/proc") -> list[dict[str, Any]]:
+    """The processes of C(lockstep run), whoever started them and wherever the program is."""
+    return [{"pid": pid} for pid, text in _each(proc, "cmdline") if _is_watcher(text.rstrip("\0").split("\0"))]
+
+
+def _is_watcher(argv: list[str]) -> bool:
+    """By its command, which follows the program, or the folder that the program's launcher takes it from."""
+    for place, word in enumerate(argv):
+        if word == "run" and place > 0:
+            launcher = argv[place - 2] if place > 1 else ""
+            return os.path.basename(argv[place - 1]) == "lockstep" or 'run_module("lockstep"' in launcher
+    return False
+
+
+def _each(proc: str, name: str) -> Iterator[tuple[int, str]]:
+    """This file of every process, in the order of their numbers."""
+    for pid in sorted(int(one) for one in os.listdir(proc) if one.isdigit()):
         try:
-            with open(f"{proc}/{name}/comm", encoding="utf-8", errors="replace") as file:
-                program = file.read().strip()
+            with open(f"{proc}/{pid}/{name}", encoding="utf-8", errors="replace") as file:
+                yield pid, file.read()
         except OSError:
             continue  # it has ended
-        if program in PROGRAMS:
-            found.append({"pid": int(name), "program": program})
-    return sorted(found, key=lambda one: int(one["pid"]))

@@ -12,9 +12,9 @@ version_added: 0.1.0
 author:
   - The lockstep.realtime authors (@lockstep-realtime)
 description:
-  - Finds the configuration of sersync or lsyncd, their processes, and what the guides have people write into
-    F(/etc/rc.local), F(/etc/sysctl.conf), F(/etc/sysctl.d) and the tables of cron, such as limits of inotify, starts of
-    the old system at boot, and an rsync on schedule beside it.
+  - Finds the configuration of sersync or lsyncd, their processes and those of the watcher, and what the guides have
+    people write into F(/etc/rc.local), F(/etc/sysctl.conf), F(/etc/sysctl.d) and the tables of cron, such as limits of
+    inotify, starts of the old system at boot, and an rsync on schedule beside it.
   - With O(replace=true) the lines that set limits or start the old system become comments. An rsync on schedule is only
     told, as it may have another purpose.
 extends_documentation_fragment:
@@ -59,6 +59,11 @@ processes:
   returned: always
   type: list
   elements: dict
+watchers:
+  description: The processes of C(lockstep run) that run, each with its C(pid).
+  returned: always
+  type: list
+  elements: dict
 edits:
   description:
     - Lines of the system's files, each with C(path), C(line), C(text) and C(what), which is V(limit), V(start) or
@@ -95,6 +100,7 @@ def main() -> None:
         changed=bool(diff),
         config=config,
         processes=_old_sync.processes(),
+        watchers=_old_sync.watchers(),
         edits=[edit.shown() for edit in every],
         diff=diff,
     )

@@ -39,19 +39,24 @@ def converters() -> ModuleType:
     return module
 
 
-def converted(name: str, text: Any, paths: Any, hosts: Any) -> dict[str, Any]:
-    """What a filter returns, by the converter of that name. Raises AnsibleFilterError with every reason."""
+def read(name: str, text: Any) -> Any:
+    """The package's own Converted, by the converter of that name. Raises AnsibleFilterError with every reason."""
     if not isinstance(text, str):
         raise AnsibleFilterError(f"{name}: takes the file's text, as lookup('ansible.builtin.file', …) returns it")
-    for word, mapping in (("paths", paths), ("hosts", hosts)):
-        if mapping is not None and not isinstance(mapping, Mapping):
-            raise AnsibleFilterError(f"{name}: {word} must be a dictionary")
     module = converters()
     convert: Callable[[bytes], Any] = getattr(module, name)
     try:
-        found = convert(_as_utf_8(text))
+        return convert(_as_utf_8(text))
     except module.ConvertError as error:
         raise AnsibleFilterError("\n".join(f"{name}: {problem}" for problem in error.problems)) from error
+
+
+def converted(name: str, text: Any, paths: Any, hosts: Any) -> dict[str, Any]:
+    """What a filter returns, by the converter of that name. Raises AnsibleFilterError with every reason."""
+    for word, mapping in (("paths", paths), ("hosts", hosts)):
+        if mapping is not None and not isinstance(mapping, Mapping):
+            raise AnsibleFilterError(f"{name}: {word} must be a dictionary")
+    module, found = converters(), read(name, text)
     return {
         "lockstep_mirrors": module.as_inventory(found, paths or {}, hosts or {}),
         "watcher_mirrors": module.as_mirrors(found),

@@ -5,27 +5,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.lockstep.realtime.plugins.plugin_utils import _convert
+from ansible_collections.lockstep.realtime.plugins.plugin_utils import _convert, _daemon_text
 
-_SECTION = re.compile(r"\s*\[([^\]]+)\]\s*")
-_SETTING = re.compile(r"\s*path\s*=\s*(\S.*?)\s*", re.IGNORECASE)
-
-
-def module_paths(text: str) -> dict[str, str]:
-    """Module to directory, as an rsyncd.conf says it; a path with a % in it is not known before somebody connects."""
-    found, module = {}, None
-    for line in text.replace("\\\n", "").splitlines():
-        section, setting = _SECTION.fullmatch(line), _SETTING.fullmatch(line)
-        if section:
-            module = section[1].strip()
-        elif setting and module and "%" not in setting[1]:
-            found[module] = setting[1]
-    return found
+# Who has said one of these of a backup host has said as whom its copies are kept.
+_SET = ("rsync_daemon_ownership", "rsync_daemon_user")
 
 
 def addresses(names: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -46,12 +33,14 @@ def migrated(
     daemons: Mapping[str, str],
     paths: Mapping[str, str],
 ) -> dict[str, Any]:
-    """C(mirrors) of all NFS hosts, and the C(differences) of each. Raises AnsibleFilterError with every reason.
+    """C(mirrors) of all NFS hosts, the C(differences) of each, and the C(owners) of the copies on each backup host.
 
+    Raises AnsibleFilterError with every reason.
     C(configurations): NFS host to C(kind) and C(text); C(daemons): backup host to the text of its rsyncd.conf.
     """
     known = addresses(backups, hostvars)
     found: list[dict[str, Any]] = []
+    modules: dict[str, set[str]] = {}
     differences, problems = {}, []
     for host, given in configurations.items():
         converter = "from_confxml" if given["kind"] == "sersync" else "from_lsyncd"
@@ -70,12 +59,46 @@ def migrated(
                 )
                 continue
             targets = [known[name] for name in map(_name, mirror["targets"])]
-            there = {**module_paths(daemons.get(targets[0], "")), **paths}
+            there = {**_daemon_text.module_paths(daemons.get(targets[0], "")), **paths}
             again = _convert.converted(converter, given["text"], there, known)["lockstep_mirrors"]
             _add(found, next(other for other in again if other["name"] == mirror["name"]), host)
+        for target in _daemons_targets(converter, given["text"]):
+            modules.setdefault(known.get(target.host, ""), set()).add(target.module)
+    owners = {}
+    for host, wanted in modules.items():
+        if host in daemons and not any(hostvars[host].get(name) for name in _SET):
+            owner, reasons = _owner(host, daemons[host], sorted(wanted))
+            owners[host] = owner
+            problems += reasons
     if problems:
         raise AnsibleFilterError("\n".join(problems))
-    return {"mirrors": found, "differences": differences}
+    return {"mirrors": found, "differences": differences, "owners": owners}
+
+
+def _daemons_targets(converter: str, text: str) -> list[Any]:
+    """The targets that are modules of a daemon."""
+    mirrors = _convert.read(converter, text).mirrors
+    return [target for mirror in mirrors for target in mirror.targets if target.host and not target.over_ssh]
+
+
+def _owner(host: str, text: str, modules: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """As whom a daemon keeps these modules' files, and what is in the way of going on so."""
+    mend = f"set {_SET[0]}: root, or rsync_daemon_user and rsync_daemon_group, for {host} in the inventory"
+    unknown = [name for name in modules if name not in _daemon_text.modules(text)]
+    if unknown and _daemon_text.includes(text):
+        return {}, [
+            f"{host}: rsyncd.conf has no module {', '.join(unknown)}, but it includes other files, which are not read: "
+            f"as whom the copies are kept is not known; {mend}"
+        ]
+    owners = {name: _daemon_text.owner(text, name) for name in modules}
+    first = owners[modules[0]]
+    if any(owner != first for owner in owners.values()):
+        told = "; ".join(f"{name}: uid {one['uid']}, gid {', '.join(one['gid'])}" for name, one in owners.items())
+        return {}, [
+            f"{host}: its modules are kept as different users ({told}), and the role rsync_daemon keeps all of them as "
+            f"one; {mend}, and give it the files of each"
+        ]
+    return first, []
 
 
 def _name(target: Any) -> str:

@@ -34,6 +34,13 @@ secrets file = /etc/rsync.password
 """
 INSTALL = "export DEBIAN_FRONTEND=noninteractive; apt-get -qq -o DPkg::Lock::Timeout=60 update && apt-get -qq \
 -o DPkg::Lock::Timeout=60 -o Dpkg::Options::=--force-confold install --yes --no-install-recommends"
+CONFXML = """\
+<head version="2.5"><sersync>
+<localpath watch="/srv/data"><remote ip="172.16.1.41" name="backup"/></localpath>
+<rsync><commonParams params="-artuz"/>
+<auth start="true" users="rsync_backup" passwordfile="/etc/rsync.password"/></rsync>
+</sersync></head>
+"""
 # systemd.journal-fields(7), `journalctl --catalog`
 STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"
 STARTED = "39f53479d3a045ac8e11786248231fbf"

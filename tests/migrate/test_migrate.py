@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from loading import Load
-from old_lsyncd import LIMIT, STARTED, STARTING, STOPPED, Old
+from old_lsyncd import CONFXML, LIMIT, STARTED, STARTING, STOPPED, Old
 from polling import wait_for
 
 
@@ -69,3 +69,24 @@ def test_the_way_back_has_lsyncd_again_and_nothing_is_lost(old: Old) -> None:
     (old.source / "d" / "by-lsyncd").write_text("x")
     old.become_equal()
     assert old.player.play("playbooks/migrate.yml", "-e", "lockstep_migrate=back").changed["nfs01"] == 0
+
+
+def test_a_program_that_was_started_by_hand_is_named_and_nothing_starts_beside_it(old: Old) -> None:
+    """As the guides start sersync; its stand-in mirrors nothing, but is a process of its name and no service's own."""
+    folder = "/usr/local/sersync"
+    old.machines.run(
+        "nfs01",
+        f"set -e; systemctl disable --now lsyncd; mkdir -p {folder}; cp /bin/sleep {folder}/sersync2\n"
+        f"cat > {folder}/confxml.xml <<'END'\n{CONFXML}END\n"
+        f"systemd-run --quiet --unit=by-hand {folder}/sersync2 infinity",
+    )
+    given = ("-e", f"lockstep_migrate_config={folder}/confxml.xml")
+    said = old.player.play("playbooks/migrate.yml", *given, succeeds=False).said()
+    assert "sersync2 runs, as process" in said
+    assert "and there is no service sersync to stop" in said
+    assert old.service("lockstep")[0] == "inactive"
+    old.machines.run("nfs01", "systemctl stop by-hand")
+    old.player.play("playbooks/migrate.yml", *given)
+    assert old.service("lockstep") == ("active", "enabled")
+    (old.source / "d" / "after-sersync").write_text("x")
+    old.become_equal()

@@ -97,3 +97,25 @@ def test_only_processes_of_the_old_systems_are_told(tmp_path):
         {"pid": 9, "program": "lsyncd"},
         {"pid": 10, "program": "sersync2"},
     ]
+
+
+def test_a_watcher_is_told_wherever_its_program_is_and_nothing_else_of_lockstep(tmp_path):
+    launcher = 'import runpy, sys; runpy.run_module("lockstep", run_name="__main__", alter_sys=True)'
+    commands = {
+        "11": ["/usr/bin/python3", "-I", "-c", launcher, "/opt/elsewhere", "run", "--config", "/etc/l.yml"],
+        "12": ["python3", "-m", "lockstep", "run"],
+        "13": ["/usr/bin/python3", "-I", "-c", launcher, "/usr/local/lib/lockstep", "events", "-m", "/run"],
+        "14": ["podman", "run", "image"],
+        "15": ["run"],
+        "16": [""],
+    }
+    for pid, argv in commands.items():
+        (tmp_path / pid).mkdir()
+        (tmp_path / pid / "cmdline").write_text("".join(f"{word}\0" for word in argv))
+    assert _old_sync.watchers(str(tmp_path)) == [{"pid": 11}, {"pid": 12}]
+
+
+def test_the_roles_own_launcher_is_known_by_its_text(root):
+    """What is looked for in the command line is what the role writes there."""
+    text = (root / "roles/watcher/vars/main.yml").read_text()
+    assert 'runpy.run_module("lockstep"' in text
