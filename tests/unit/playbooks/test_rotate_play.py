@@ -24,8 +24,9 @@ def rotate(folder: Path, targets: list[object]) -> str:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     variables = {
-        "ansible_connection": "ansible.builtin.local", "ansible_python_interpreter": sys.executable, "lockstep_become": False,
-        "rsync_daemon_port": port, "lockstep_password": "the new one of now", "lockstep_previous_password": "before",
+        "ansible_connection": "ansible.builtin.local", "ansible_python_interpreter": sys.executable,
+        "lockstep_become": False, "rsync_daemon_port": port, "lockstep_password": "the new one of now",
+        "lockstep_previous_password": "before",
         "lockstep_mirrors": [{"name": "data", "source": "/d", "path": "/b", "targets": targets}],
     }  # fmt: skip
     ends = {
