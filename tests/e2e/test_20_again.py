@@ -15,7 +15,7 @@ from polling import wait_for
 
 SECRETS = {
     **{host: {"/etc/rsyncd.secrets": 0o600} for host in BACKUP},
-    **{host: {f"/etc/lockstep/secrets/{backup}": 0o640 for backup in BACKUP} for host in NFS},
+    **{host: {f"/etc/lockstep/secrets/{backup}": 0o600 for backup in BACKUP} for host in NFS},
 }
 QUICK = ("-e", "lockstep_verify_timeout=3", "--limit", "nfs01")
 
@@ -42,7 +42,7 @@ def test_password_is_in_no_file_that_others_can_read(deployed: Scene, second: tu
     for host, files in SECRETS.items():
         assert deployed.machines.holders(host, deployed.player.password) == files
     owners = deployed.machines.on_each(NFS, "stat -c %U:%G /etc/lockstep/secrets/backup01")
-    assert {owner.strip() for owner in owners.values()} == {"root:lockstep"}
+    assert {owner.strip() for owner in owners.values()} == {"root:root"}
 
 
 def test_password_is_in_no_file_of_the_controller_but_the_inventory(deployed: Scene, second: object) -> None:

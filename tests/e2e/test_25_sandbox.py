@@ -35,6 +35,17 @@ def test_the_watcher_sees_no_home_and_cannot_write_what_it_watches(deployed: Sce
         assert "Read-only file system" in said, said
 
 
+@pytest.mark.parametrize("host", NFS)
+def test_who_may_ask_for_the_status_can_read_no_secret(deployed: Scene, host: str) -> None:
+    """A member of the watcher's group; docs/troubleshooting.md makes one of whoever may ask."""
+    member = "setpriv --reuid nobody --regid lockstep --clear-groups"
+    assert "live" in deployed.machines.run(host, f"{member} lockstep status")
+    for backup in BACKUP:
+        said = deployed.machines.run(host, f"{member} cat /etc/lockstep/secrets/{backup} 2>&1", check=False)
+        assert "Permission denied" in said
+    assert "Permission denied" in deployed.machines.run(host, f"{member} ls /etc/lockstep/secrets 2>&1", check=False)
+
+
 def test_a_setuid_file_arrives_where_the_daemon_may_make_none(deployed: Scene) -> None:
     """Its mode is in an extended attribute, and the copy has a plain one."""
     source = deployed.machines.disk("nfs01", "/srv/data") / "setuid"

@@ -183,7 +183,7 @@ def test_nothing_secret_can_be_read_by_others(pair: Pair) -> None:
     modes = pair.machines.run("nfs01", "stat -c '%a %U %G %n' /etc/lockstep/secrets/ssh_*").splitlines()
     assert sorted(modes) == [
         "600 lockstep lockstep /etc/lockstep/secrets/ssh_secret",
-        "640 root lockstep /etc/lockstep/secrets/ssh_known_hosts",
+        "600 root root /etc/lockstep/secrets/ssh_known_hosts",
         "644 root root /etc/lockstep/secrets/ssh_secret.pub",
     ]
     keys = pair.machines.run("backup01", "stat -c '%a %U' /var/lib/lockstep-ssh/.ssh/authorized_keys")

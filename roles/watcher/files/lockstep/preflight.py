@@ -138,7 +138,7 @@ def _password_file(path: str) -> Iterator[str]:
         yield f"{path} is open to {who} (mode {mode:04o}); chmod 0640 or 0600"
     elif os.geteuid() == 0 and found.st_uid != 0:
         yield f"{path} must belong to root, as rsync run by root wants it; chown root"
-    elif not os.access(path, os.R_OK):
+    elif not ssh_check.readable(path):
         yield f"{path} cannot be read by uid {os.geteuid()}"
     elif found.st_size == 0:
         yield f"{path} is empty; write the password into it"
