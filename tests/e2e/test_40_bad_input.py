@@ -66,6 +66,15 @@ OTHERS: dict[str, tuple[dict[str, object], list[str]]] = {
         {"rsync_daemon_pid_file": "/run"},
         ["rsync_daemon_pid_file", "this is a folder that others use too"],
     ),
+    "a user that would be a second line of the unit": (
+        {"watcher_user": "lockstep\nExecStartPre=+/bin/touch /etc/opened"},
+        ["watcher_user is", "must be a name of letters, digits"],
+    ),
+    "a folder that others use too": ({"watcher_state_dir": "/etc/ssh"}, ["/etc/ssh cannot be a place of the watcher"]),
+    "a secret above the folder of the secrets": (
+        {"watcher_notify_secrets": {"../x": "a"}},
+        ["../x", "no name of a file"],
+    ),
     "an rsync on the backup host that is too old": (
         {"rsync_daemon_binary": "/srv/old-rsync"},
         ["/srv/old-rsync", "3.1.3", "3.2.0"],
