@@ -53,13 +53,19 @@ def test_programs_files_and_sockets_that_are_named_are_not_hidden_from_the_servi
 
 
 def told_of(
-    rsync: pathlib.Path | str, tmp_path: pathlib.Path, group: str = "nogroup", user: str = "none", fields: str = ""
+    rsync: pathlib.Path | str,
+    tmp_path: pathlib.Path,
+    group: str = "nogroup",
+    user: str = "none",
+    fields: str = "",
+    python: pathlib.Path | str = sys.executable,
+    maker: pathlib.Path | str = "",
 ) -> list[str]:
     """What the preflight's script tells of a host with this rsync and this user: its first line, in words."""
     tasks = yaml.safe_load(VARIABLES.parents[1].joinpath("tasks/preflight.yml").read_text())
     script = next(task["vars"]["__watcher_look"] for task in tasks if "__watcher_look" in task.get("vars", {}))
-    words = ["sh", "-c", script, "sh", str(rsync), sys.executable, "json", group]
-    words += [str(tmp_path / "running"), user, fields]
+    words = ["sh", "-c", script, "sh", str(rsync), str(python), "json", group]
+    words += [str(tmp_path / "running"), user, fields, str(maker)]
     done = subprocess.run(words, capture_output=True, text=True, check=True, env={"TMPDIR": str(tmp_path)})
     assert done.stderr == ""
     return done.stdout.splitlines()[0].split()
@@ -100,5 +106,45 @@ def test_a_user_is_as_wanted_only_with_group_comment_home_and_shell(tmp_path):
     group, fields = grp.getgrgid(root.pw_gid).gr_name, f"{root.pw_gecos}:{root.pw_dir}:{root.pw_shell}"
     assert told_of("nowhere", tmp_path, group, "root", fields)[4] == "user"
     assert told_of("nowhere", tmp_path, "nogroup", "root", fields)[4] == "-"
+    assert told_of("nowhere", tmp_path, group, "root", "lockstep mirrors:/:/bin/sh")[4] == "other"
     assert told_of("nowhere", tmp_path, group, "root", fields + "x")[4] == "-"
     assert told_of("nowhere", tmp_path, group, "none", fields)[4] == "-"
+
+
+def test_a_user_that_the_role_did_not_make_is_neither_changed_nor_removed():
+    tasks = VARIABLES.parents[1] / "tasks"
+    (user,) = [task for task in yaml.safe_load((tasks / "account.yml").read_text()) if "ansible.builtin.user" in task]
+    assert user["when"] == "__watcher_host[4] == '-'"
+    kinds = ("ansible.builtin.user", "ansible.builtin.group")
+    gone = [task for task in yaml.safe_load((tasks / "absent.yml").read_text()) if set(kinds) & set(task)]
+    assert len(gone) == 2
+    assert all("__watcher_made" in task["when"] for task in gone)
+    assert "watcher_group == watcher_user" in gone[1]["when"]
+    known = yaml.safe_load(VARIABLES.read_text())
+    for line, made in (
+        ("www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin", False),
+        ("lockstep:x:999:999::/:/bin/sh", False),
+        ("", False),
+        (f"lockstep:x:999:999:{known['__watcher_comment']}:/var/lib/lockstep:/usr/sbin/nologin", True),
+    ):
+        given = {"__watcher_account": {"stdout": line}, "__watcher_comment": known["__watcher_comment"]}
+        assert NativeEnvironment().from_string(known["__watcher_made"]).render(given) is made
+
+
+def test_the_version_of_python_is_told_also_of_the_one_that_is_to_make_the_environment(tmp_path):
+    here = "{}.{}".format(*sys.version_info)
+    assert told_of("nowhere", tmp_path)[6] == here
+    assert told_of("nowhere", tmp_path, python="/nowhere")[6] == "-"
+    old = program(tmp_path, "echo 3.6; exit 1")
+    assert told_of("/bin/true", tmp_path, python=old)[::6] == ["lacking", "3.6"]
+    assert told_of("/bin/true", tmp_path, python="/nowhere", maker=sys.executable)[::6] == ["lacking", here]
+
+
+def test_a_python_that_is_too_old_ends_the_run_before_anything_is_installed():
+    tasks = yaml.safe_load((VARIABLES.parents[1] / "tasks/preflight.yml").read_text())
+    (task,) = [task for task in tasks if "__watcher_python_now" in task.get("vars", {})]
+    assert (
+        "__watcher_python_now == '-' or __watcher_python_now is version(__watcher_oldest_python, '>=')"
+        in (task["ansible.builtin.assert"]["that"])
+    )
+    assert yaml.safe_load(VARIABLES.read_text())["__watcher_oldest_python"] == "3.9"
