@@ -21,7 +21,7 @@ BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 VARIABLE = re.compile(
-    r"(?<![\w.-])(?:watcher|rsync_daemon|inotify_limits|nfs_export|lockstep)_[a-z0-9_]*[a-z0-9](?![\w*])"
+    r"(?<![\w.-])(?:watcher|rsync_daemon|inotify_limits|nfs_export|tls|ssh_target|lockstep)_[a-z0-9_]*[a-z0-9](?![\w*])"
 )
 
 
@@ -92,6 +92,11 @@ def test_every_variable_that_is_named_exists() -> None:
     filters = {path.stem for path in ROOT.glob("plugins/*/*.py")}
     wrong = {word: where for word, where in found.items() if word.startswith(of_roles)}
     assert unknown(wrong, options | filters) == {}
+
+
+def test_the_variables_of_every_role_are_looked_for() -> None:
+    for role in ROOT.glob("roles/*/meta"):
+        assert VARIABLE.fullmatch(f"{role.parent.name}_state"), role
 
 
 def test_every_file_and_folder_of_the_checkout_that_is_named_exists() -> None:
