@@ -137,7 +137,7 @@ class Unit:
         if self._said is None:
             properties = "--property=ActiveState,UnitFileState,MainPID,NeedDaemonReload"
             lines = _said_by("systemctl", "show", properties, self.name) if self.name else []
-            self._said = {key: value for key, _, value in (line.partition("=") for line in lines)}
+            self._said = {key: value for key, _sign, value in (line.partition("=") for line in lines)}
         return self._said.get(name, "")
 
 
