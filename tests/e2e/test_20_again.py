@@ -64,7 +64,7 @@ def test_check_mode_on_deployed_hosts_finds_nothing_to_change(deployed: Scene) -
 def test_what_was_altered_by_hand_is_put_right_and_nothing_else(deployed: Scene) -> None:
     machines = deployed.machines
     machines.run("nfs01", "chmod 0644 /etc/lockstep/secrets/backup01; rm /etc/sysctl.d/99-zz-lockstep.conf")
-    machines.run("nfs01", "echo >>/usr/local/bin/lockstep; usermod --comment other lockstep")
+    machines.run("nfs01", "echo >>/usr/local/bin/lockstep; usermod --shell /bin/sh lockstep")
     machines.run("backup01", "echo >>/etc/rsyncd.conf; chown rsync /etc/rsyncd.secrets; usermod --shell /bin/sh rsync")
     machines.run("nfs01", "systemctl disable lockstep")
     machines.run("backup01", "systemctl stop rsync")
