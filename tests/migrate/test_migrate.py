@@ -76,7 +76,9 @@ def test_a_program_that_was_started_by_hand_is_named_and_nothing_starts_beside_i
     folder = "/usr/local/sersync"
     old.machines.run(
         "nfs01",
-        f"set -e; systemctl disable --now lsyncd; mkdir -p {folder}; cp /bin/sleep {folder}/sersync2\n"
+        # its init script does not end a process that has no pid file of it any more
+        "set -e; systemctl disable --now lsyncd; for process in $(pidof lsyncd); do kill $process; done\n"
+        f"mkdir -p {folder}; cp /bin/sleep {folder}/sersync2\n"
         f"cat > {folder}/confxml.xml <<'END'\n{CONFXML}END\n"
         f"systemd-run --quiet --unit=by-hand {folder}/sersync2 infinity",
     )
