@@ -38,7 +38,7 @@ EXAMPLES = r"""
   ansible.builtin.copy:
     dest: /etc/lockstep/secrets/{{ item.key }}
     content: "{{ hostvars[item.value].lockstep_password }}\n"
-    mode: "0640"
+    mode: "0600"
   loop: "{{ lockstep_mirrors | lockstep.realtime.watcher_secrets(inventory_hostname, groups) | dict2items }}"
   no_log: true
 """

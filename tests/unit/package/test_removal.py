@@ -14,9 +14,10 @@ from lockstep.batch import Batch
 from lockstep.changes import DIRECTORY_GONE, GONE, PERMITTED, Change
 from lockstep.config import Target
 from lockstep.filters import Filter
-from lockstep.removal import SLICE, Answer, is_permitted, must_ask, read_answer, stood_in_the_way
+from lockstep.removal import SLICE, Answer, is_permitted, must_ask, read_answer
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane
+from lockstep.transfer.outcome import stood_in_the_way
 from lockstep.transfer.pool import Pool
 from lockstep.transfer.process import Ended, Process
 

@@ -6,8 +6,6 @@ by rsync's own dry run; plain names of files need no question.
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Optional
@@ -16,11 +14,8 @@ from lockstep.batch import Batch
 from lockstep.changes import DIRECTORY_GONE, PERMITTED, ancestors, parent_of
 from lockstep.comparison import parse_line
 from lockstep.filters import Filter
-from lockstep.transfer.names_told import BEGINS
-from lockstep.transfer.outcome import IN_THE_WAY
 
 SLICE = 500  # lines between pauses
-_IN_THE_WAY = re.compile(os.fsdecode(BEGINS) + IN_THE_WAY)
 
 
 def is_permitted(batch: Batch) -> bool:
@@ -37,11 +32,6 @@ def must_ask(batch: Batch, filters: Filter, compared: bool = True) -> bool:
         return True
     directories = any(change.flags & DIRECTORY_GONE for change in batch.items.values())
     return directories and (bool(filters) or not is_permitted(batch))
-
-
-def stood_in_the_way(why: str) -> bool:
-    """Was a name refused for a directory that stands there?  Names hold anything, so that only the beginning counts."""
-    return _IN_THE_WAY.match(why) is not None
 
 
 @dataclass

@@ -41,12 +41,11 @@ from lockstep.preparing import Preparing
 from lockstep.reconcile import Reconcile
 from lockstep.record import Record
 from lockstep.remains import Remains
-from lockstep.removal import stood_in_the_way
 from lockstep.renames import MANY, Renames
 from lockstep.sparing import Sparing
 from lockstep.standing import Standing
 from lockstep.transfer.command import Lane, can_be_renamed, patience
-from lockstep.transfer.outcome import Outcome, Result, cut_off, is_unwritable, made
+from lockstep.transfer.outcome import Outcome, Result, cut_off, is_unwritable, made, stood_in_the_way
 from lockstep.transfer.process import Ended, Process, not_started
 from lockstep.transfer.tunnel import Tunnel
 

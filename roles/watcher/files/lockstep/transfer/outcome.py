@@ -88,6 +88,7 @@ _UNWRITABLE = (b": No space left on device (28)", b": Disk quota exceeded (122)"
 _SAID_BY_RSYNC = b"rsync: "
 
 IN_THE_WAY = "could not make way for new"  # a directory that is not empty stands there on the target
+_STOOD_IN_THE_WAY = re.compile(BEGINS.decode() + IN_THE_WAY)
 _VANISHED = (b"file has vanished: ", b"directory has vanished: ")
 _LOOKED_UP = re.compile(BEGINS + rb'link_stat "')
 _MISSING = (b" failed: No such file or directory (2)", b" failed: Not a directory (20)")
@@ -174,6 +175,11 @@ def never_connected(code: int, stderr: bytes) -> bool:
 def cut_off(code: int) -> bool:
     """Did the connection end it, before or after that was made?"""
     return code in _UNREACHED or code in (12, ssh_words.SSH_FAILED)
+
+
+def stood_in_the_way(why: str) -> bool:
+    """Was a name refused for a directory that stands there?  Names hold anything, so that only the beginning counts."""
+    return _STOOD_IN_THE_WAY.match(why) is not None
 
 
 def is_unwritable(stderr: bytes) -> bool:
