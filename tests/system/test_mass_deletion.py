@@ -68,6 +68,28 @@ def test_a_mass_deletion_in_many_small_batches_is_held(rig: Rig) -> None:
     _release(rig)
 
 
+def test_a_release_is_not_undone_by_what_was_being_asked_about_meanwhile(rig: Rig) -> None:
+    """The directory's deletion is seen once more, by what was below it, while the first is held, and this one is
+    released before the target answers."""
+    _fill(rig.source / "d")
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    shutil.rmtree(rig.source / "d")
+    rig.watcher.wait_state("held")
+    _flows(rig, "beside")
+    rig.daemon.freeze()
+    rig.watcher.ask(command="pause", mirror="data")
+    (rig.source / "d").mkdir()
+    (rig.source / "d" / "below").mkdir()
+    wait_for(lambda: rig.watcher.status()["watches"]["used"] == 3, 10, rig.log)
+    shutil.rmtree(rig.source / "d")
+    rig.watcher.ask(command="resume", mirror="data")
+    wait_for(lambda: rig.watcher.target()["in_flight"], 10, rig.log)
+    rig.watcher.ask(command="release", mirror="data")
+    rig.daemon.freeze(False)
+    rig.equal()
+
+
 def test_a_directory_moved_out_of_the_tree_is_held_as_a_whole(rig: Rig, tmp_path: Path) -> None:
     """C8: one event, a hundred entries and one."""
     _fill(rig.source / "d")

@@ -13,7 +13,7 @@ from typing import Any, Callable
 import pytest
 
 from lockstep.batch import Batch
-from lockstep.changes import DIRECTORY_GONE, GONE, PERMITTED, Change
+from lockstep.changes import DIRECTORY_GONE, GONE, PERMITTED, Change, Changes
 from lockstep.config import MaxDelete
 from lockstep.deletions import Deletions, Verdict
 from lockstep.filters import Filter
@@ -36,8 +36,9 @@ class Rig:
         self.searching = False
         self.answer = b""
         self.unchanged = True
+        self.pending = Changes()
         self.deletions = Deletions(
-            source, self, self.standing, (), lambda: (entries, at_most),  # type: ignore[arg-type]
+            source, self, self.standing, (self.pending,), lambda: (entries, at_most),  # type: ignore[arg-type]
             lambda batch, verdict, outcome: self.verdicts.append(verdict), on_doubt=self.doubt,
             moved=lambda path, count: min(self.moved, count), searching=lambda: self.searching,
         )  # fmt: skip
@@ -137,6 +138,57 @@ def test_while_it_is_looked_for_what_moved_too_much_waits_and_is_not_held(rig: R
     rig.searching = False
     rig.ask(batch=batch)
     assert rig.verdicts[2:] == [Verdict.HELD]
+
+
+TREE = GONE | DIRECTORY_GONE
+
+
+@pytest.mark.parametrize(
+    ("released", "flags", "path", "own", "verdict"),
+    [
+        (b"d", TREE, b"d", TREE, Verdict.GO),
+        (b"d", TREE, b"d/e", TREE, Verdict.GO),
+        (b"d", GONE, b"d", GONE, Verdict.GO),
+        (b"d", GONE, b"d", TREE, Verdict.HELD),  # a file was released, not a directory of its name
+        (b"d", GONE, b"d/e", GONE, Verdict.HELD),
+        (b"d/e", TREE, b"d", TREE, Verdict.HELD),
+        (b"d", TREE, b"dd", TREE, Verdict.HELD),
+    ],
+)
+def test_a_release_is_for_the_deletion_that_is_being_asked_about_too(
+    tmp_path: Path, released: bytes, flags: int, path: bytes, own: int, verdict: Verdict
+) -> None:
+    """Its next event came while the first was held, and the release while the target was asked about that."""
+    rig = Rig(tmp_path, entries=1, at_most=1)
+    rig.standing.park({released: Change(flags, 1.0)}, 100, 1.0)
+    rig.pending.put_back(rig.deletions.release())
+    batch = Batch(Lane.REMOVE)
+    batch.take(path, Change(own, 1.0))
+    rig.answer = b"*deleting   %s/f\n" % path
+
+    async def asked() -> None:
+        rig.ask(batch=batch)
+        for _turn in range(20):
+            await asyncio.sleep(0)
+
+    asyncio.run(asked())
+    assert rig.verdicts == [verdict]
+    assert not any(change.flags & PERMITTED for change in rig.standing.parked.values())
+    assert path == released or rig.pending.paths[released].flags & PERMITTED, "what was released still goes"
+
+
+def test_what_was_released_is_not_held_again_by_a_comparison(rig: Rig) -> None:
+    rig.pending.put_back([(b"d", Change(TREE | PERMITTED, 1.0))])
+    rig.deletions.hold({b"d/x": Change(GONE, 1.0), b"d": Change(TREE, 1.0), b"other": Change(GONE, 1.0)}, 100)
+    assert list(rig.standing.parked) == [b"other"]
+    assert rig.pending.paths[b"d"].flags & PERMITTED
+
+
+def test_a_release_is_not_for_what_was_made_anew_since(rig: Rig, tmp_path: Path) -> None:
+    rig.pending.put_back([(b"d", Change(TREE | PERMITTED, 1.0))])
+    (tmp_path / "d").mkdir()
+    rig.deletions.hold({b"d/x": Change(GONE, 1.0)}, 100)
+    assert list(rig.standing.parked) == [b"d/x"]
 
 
 def directory(rig: Rig) -> Batch:

@@ -18,7 +18,7 @@ from lockstep.config import MaxDelete, Target
 from lockstep.config_deletion import Deletes
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
-from lockstep.reconcile import Reconcile
+from lockstep.reconcile import PORTION, Reconcile
 from lockstep.record import Record
 from lockstep.standing import Standing
 
@@ -145,6 +145,26 @@ def test_too_many_deletions_are_held_and_the_rest_goes(tmp_path: Path) -> None:
     assert (count, of) == (5, 6)
     assert not any(change.flags & PERMITTED for change in items.values())
     assert rig.guard.recent(time.monotonic()) == 0
+
+
+def test_a_release_is_for_all_that_was_told_as_held_though_not_all_is_handed_over(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, MaxDelete(percent=50.0, at_least=1, window=60.0))
+    for number in range(PORTION + 10):
+        rig.put(f"target/{number}")
+    released = []
+
+    def hold(items: Any, of: int) -> None:
+        rig.standing.park(items, of, time.monotonic())
+        released.append(rig.standing.held_count)
+        rig.release()
+        rig.reconcile.released()
+
+    rig.hold = hold  # type: ignore[method-assign]
+    rig.reconcile.want_all(5.0)
+    assert set(rig.proceed().values()) == {GONE | PERMITTED}
+    assert released == [PORTION + 10], "held once, and all of it told"
+    assert len((rig.released.keys() | rig.taken.keys()) - {b""}) == PORTION + 10
+    assert not rig.standing.held
 
 
 def test_while_something_is_held_no_deletion_goes_however_few_there_are(rig: Rig) -> None:

@@ -71,3 +71,16 @@ def test_a_refused_file_whose_name_holds_the_words_for_what_is_in_the_way_replac
         assert other not in target.standing.problems
 
     with_target(tmp_path, "true", refuse)
+
+
+def test_a_release_reaches_the_deletions_that_are_told_and_not_handed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def release(target: TargetSync) -> None:
+        monkeypatch.setattr(target.reconcile, "released", lambda: told.append("released"))
+        assert target.release() == 0
+
+    with_target(tmp_path, "true", release)
+    assert told == ["released"]

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import IO, Callable, Optional, Protocol
 
 from lockstep.batch import Batch
-from lockstep.changes import DIRECTORY_GONE, PERMITTED, SPARING, Change, Changes
+from lockstep.changes import DIRECTORY_GONE, GONE, PERMITTED, SPARING, Change, Changes, ancestors
 from lockstep.config import Mirror
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
@@ -160,6 +160,8 @@ class Deletions:
         """`entries`: how many would go with each name; of these, what has another name now is not taken away, and what
         was let through before and has come to nothing, for the target failed, is not counted again."""
         now, something = time.monotonic(), any(entries.values())
+        for path, change in batch.items.items():
+            change.flags |= self._let_through(path, change.flags)
         entries = {path: number for path, number in entries.items() if not batch.items[path].flags & PERMITTED}
         total, at_most = self._entries()
         if self._searching() and self.guard.would_exceed(sum(entries.values()), total, now):
@@ -186,12 +188,26 @@ class Deletions:
     # ------------------------------------------------------------------ what is held
 
     def hold(self, items: Mapping[bytes, Change], of: int, entries: Optional[Mapping[bytes, int]] = None) -> None:
-        """Keep back these deletions.  `of`: entries on the target; `entries` of them stand below each name."""
+        """Keep back these deletions, but for what somebody has released and is to go now.  `of`: entries on the target;
+        `entries` of them stand below each name."""
+        items = {path: change for path, change in items.items() if not self._let_through(path, change.flags)}
         for path, change in items.items():
             for changes in self._pending:
                 if path in changes.paths and not self.is_back(path, change):
-                    change.flags |= changes.paths.pop(path).flags
+                    change.flags |= changes.paths.pop(path).flags & ~PERMITTED
         self._standing.park(items, of, time.monotonic(), entries)
+
+    def _let_through(self, path: bytes, flags: int) -> int:
+        """PERMITTED where the same deletion, or the one of a directory above, was let through while this one was under
+        way: a release is for what it names, whichever batch that is in.  Else 0."""
+        sort = flags & DIRECTORY_GONE or GONE  # leave to delete a file is none for a directory
+        for above in (path, *ancestors(path)):
+            for changes in self._pending:
+                change = changes.paths.get(above)
+                if change is not None and change.flags & PERMITTED and change.flags & sort:
+                    return 0 if self.is_back(above, change) else PERMITTED
+            sort = DIRECTORY_GONE
+        return 0
 
     def release(self) -> list[tuple[bytes, Change]]:
         """Let go what is held: as changes that need no further question."""

@@ -104,6 +104,7 @@ class Reconcile:
         self._feeding: Optional[Comparison] = None
         self._differences: Optional[Iterator[Optional[Difference]]] = None
         self._deletions = PERMITTED
+        self._told = False  # are all that are to be held counted as such already?
         self._deleted = b""  # the last deletion that was handed over
         self._held_of = 0  # entries on the target, where deletions are held
         self._held_before = 0  # entries that deletions stood for which were held when everything began to be compared
@@ -426,10 +427,15 @@ class Reconcile:
         self._differences = chain(comparison.count(), recent, comparison.differences())
         target.kick()
 
+    def released(self) -> None:
+        """What is held was let go, with what is told as held and not handed over yet."""
+        if self._told and self._feeding is not None:
+            self._deletions = PERMITTED
+
     def _permit(self, totals: Totals, whole: bool, sure: bool = True) -> int:
         """PERMITTED when so many deletions may go, 0 when they are to be held.  `sure`: these are all of them."""
         target, now = self._target, time.monotonic()
-        standing, count = target.standing, totals.deletions
+        standing, count, self._told = target.standing, totals.deletions, False
         entries = totals.target if whole else max(self.entries, totals.target)
         doubted = whole and standing.doubted is not None and self._whole_began >= standing.doubted
         # nothing but a word of the operator's ends that, however few are left
@@ -445,7 +451,8 @@ class Reconcile:
             held = held or not sure
         if (count or doubted) and (held or target.guard.would_exceed(count, entries, now)):
             self._held_of = entries
-            if whole or not standing.held:
+            self._told = whole or not standing.held
+            if self._told:
                 standing.keeps.announce(totals.deletions)
             if whole:
                 standing.held_of = max(entries, standing.held_count)

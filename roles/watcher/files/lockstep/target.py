@@ -225,6 +225,7 @@ class TargetSync:
     def release(self) -> int:
         """Let the held deletions go; how many paths that are."""
         released = self._deletions.release()
+        self.reconcile.released()
         self.live.put_back(released)
         self.kick()
         self._on_state()
