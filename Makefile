@@ -79,8 +79,9 @@ lint: venv $(HERE) ## style of YAML, Ansible and Python
 lint-ansible: venv $(HERE)
 	$(BIN)/ansible-lint
 
-types: venv ## the watcher's package, strictly typed
+types: venv ## the watcher's package, strictly typed, and nothing on a managed host that Python 3.9 does not have
 	$(BIN)/mypy --strict roles/watcher/files/lockstep
+	$(BIN)/vermin --quiet --no-tips --eval-annotations --no-parse-comments --violations -t=3.9- roles plugins/modules plugins/module_utils
 
 test-unit: venv $(HERE) ## the package and the plugins, without a host
 	@tests/install-needs $(UNIT_NEEDS)
