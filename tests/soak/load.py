@@ -45,8 +45,8 @@ class Load:
                     (folder / f"f{name}").write_bytes(self._random.randbytes(1000))
 
     def rename(self) -> None:
-        for tree in self._trees()[:3]:
-            tree.rename(self._top / f"renamed{self.churn.number}-{tree.name[-3:]}")
+        for number, tree in enumerate(self._trees()[:3]):
+            tree.rename(self._top / f"renamed{self.churn.number}-{number}")
 
     def remove(self) -> None:
         for tree in self._trees()[:1]:

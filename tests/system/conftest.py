@@ -43,7 +43,7 @@ class Rig:
         except (FileNotFoundError, NotADirectoryError) as error:
             return [f"{error} while being compared"]  # it moved under our eyes
 
-    def become_equal(self, *leave_out: bytes, seconds: float = 30.0, **options: bool) -> None:
+    def become_equal(self, *leave_out: bytes, seconds: float = 60.0, **options: bool) -> None:
         """Both trees become equal, whatever the watcher says of itself."""
         found: list[str] = []
 
@@ -53,18 +53,21 @@ class Rig:
 
         wait_for(is_so, seconds, lambda: "\n".join(["equal trees, but:", *found[:12], self.log()[-3000:]]))
 
-    def equal(self, *leave_out: bytes, seconds: float = 30.0, **options: bool) -> None:
+    def equal(self, *leave_out: bytes, seconds: float = 60.0, **options: bool) -> None:
         """Both trees become equal, and stay so when the watcher says that nothing is left to do."""
         self.become_equal(*leave_out, seconds=seconds, **options)
         self.watcher.wait_in_step()
         assert not self.differences(*leave_out, **options)
 
     def passed(self) -> None:
-        """Wait until what was done before this call has been seen and sent: a file made now has arrived."""
+        """Wait until what was done before this call has been seen and sent: a file made now has arrived.
+
+        Behind the storms of stress-ng that takes its time, where other tests have the processors.
+        """
         self.fences += 1
         name = f"fence-{self.fences}"
         (self.source / name).touch()
-        wait_for((self.target / name).exists, 30, lambda: f"the fence to arrive; log: {self.log()[-3000:]}")
+        wait_for((self.target / name).exists, 120, lambda: f"the fence to arrive; log: {self.log()[-3000:]}")
         self.watcher.wait_in_step()
 
     def log(self) -> str:
