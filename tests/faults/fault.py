@@ -121,18 +121,19 @@ class Fault:
         same_watcher: bool = True,
         most_lines: int = MOST_LINES,
         told: bool = True,
+        let_go: bool = False,
     ) -> None:
         """Cure it under load; all trees become equal, and the watcher says so, without leaving anything behind.
 
         `drains`: without a reconcile; `same_watcher`: without a new start; `told`: the log has a line when the fault
-        began and one when it was over.
+        began and one when it was over; `let_go`: what is held is released.
         """
         self.record.lasted = time.monotonic() - self._began
         cure()
         cured = time.monotonic()
         self._stop_loads()
         assert not self.record.seeds or sum(self.record.operations.values()) > 0, "the load did nothing"
-        left = self.scene.become_equal(seconds, but_half_written=True)
+        left = self.scene.become_equal(seconds, but_half_written=True, let_go=let_go)
         self.record.equal_after = time.monotonic() - cured
         self.scene.wait_in_step()
         if drains:

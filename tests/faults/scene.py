@@ -117,15 +117,22 @@ class Scene:
         return found
 
     def become_equal(
-        self, seconds: float = 150, copies: tuple[Copy, ...] = COPIES, but_half_written: bool = False
+        self,
+        seconds: float = 150,
+        copies: tuple[Copy, ...] = COPIES,
+        but_half_written: bool = False,
+        let_go: bool = False,
     ) -> list[str]:
         """All these trees become equal, whatever the watcher says of itself.
 
-        `but_half_written`: what rsync left half-written may be there yet; which files these are.
+        `but_half_written`: what rsync left half-written may be there yet; which files these are.  `let_go`: a mass
+        deletion that is held is released, as somebody would who looks at it.
         """
         found: list[str] = []
 
         def is_so() -> bool:
+            if let_go:
+                self.release()
             found[:] = self.unequal(copies)
             return not found or (but_half_written and half_written(found) == found)
 
@@ -164,6 +171,12 @@ class Scene:
             if said.lstrip().startswith("{"):
                 found.append(_target(json.loads(said), copy))
         return found
+
+    def release(self) -> None:
+        """Let go all deletions that are held."""
+        for mirror in self.status().get("mirrors", ()):
+            if any(target["held"] for target in mirror["targets"]):
+                self.run(SOURCE_HOST, f"lockstep release {mirror['name']}")
 
     def target(self, copy: Copy) -> dict[str, Any]:
         """The target's part of the status; empty while the watcher does not answer."""
