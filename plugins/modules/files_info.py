@@ -34,12 +34,15 @@ options:
       type:
         description:
           - What is to be there.
+          - V(package) is a folder that holds a Python package and nothing else, just as
+            M(lockstep.realtime.python_package) installs it, but for compiled files of its modules.
         type: str
-        choices: [file, directory]
+        choices: [file, directory, package]
         default: file
       sha256:
         description:
-          - Digest of the content, of a file only. Without it, any content is right.
+          - Digest of the content, of a file or a package. Without it, any content of a file is right.
+          - Of a package it is what the filter P(lockstep.realtime.python_package_sha256#filter) makes of its folder.
           - It is kept out of logs, as it may be that of a password.
         type: str
       mode:
@@ -96,12 +99,15 @@ import pwd
 import stat
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lockstep.realtime.plugins.module_utils._package import is_installed
 
 CHUNK = 1 << 20
 
 
 def is_right(wanted):
     """Whether a path is what one entry of `files` says; raises OSError for one that cannot be looked at."""
+    if wanted["type"] == "package":
+        return is_installed(wanted["path"], wanted["sha256"])
     try:
         now = os.lstat(wanted["path"])
     except (FileNotFoundError, NotADirectoryError):
@@ -132,6 +138,24 @@ def _sha256(path):
     return digest.hexdigest()
 
 
+def mistake(wanted):
+    """What is wrong with one entry of `files`, or ""."""
+    path, kind = wanted["path"], wanted["type"]
+    if not os.path.isabs(path):
+        return f"path must be absolute, not '{path}'"
+    if kind == "directory" and wanted["sha256"]:
+        return f"sha256 of {path} is given, and a directory has no content to compare"
+    if kind == "package" and not wanted["sha256"]:
+        return f"sha256 of {path} is missing, which a package is known by"
+    if kind == "package" and (wanted["mode"], wanted["owner"], wanted["group"]) != (None, None, None):
+        return f"mode, owner or group of {path} is given, and those of a package are what python_package makes them"
+    try:
+        permissions("0" if wanted["mode"] is None else wanted["mode"])
+    except ValueError:
+        return f"mode of {path} must be permissions in octal, as 0644, not {wanted['mode']}"
+    return ""
+
+
 def permissions(text):
     """Permissions as a number; raises ValueError for what is none in octal."""
     mode = int(text, 8)
@@ -143,7 +167,7 @@ def permissions(text):
 def main():
     entry = {
         "path": {"type": "path", "required": True},
-        "type": {"type": "str", "choices": ["file", "directory"], "default": "file"},
+        "type": {"type": "str", "choices": ["file", "directory", "package"], "default": "file"},
         "sha256": {"type": "str", "no_log": True},
         "mode": {"type": "str"},
         "owner": {"type": "str"},
@@ -155,16 +179,10 @@ def main():
     )
     unlike = []
     for wanted in module.params["files"]:
-        if not os.path.isabs(wanted["path"]):
-            module.fail_json(msg=f"path must be absolute, not '{wanted['path']}'")
-        if wanted["type"] == "directory" and wanted["sha256"]:
-            module.fail_json(msg=f"sha256 of {wanted['path']} is given, and a directory has no content to compare")
-        try:
-            mode = None if wanted["mode"] is None else permissions(wanted["mode"])
-        except ValueError:
-            module.fail_json(
-                msg=f"mode of {wanted['path']} must be permissions in octal, as 0644, not {wanted['mode']}"
-            )
+        wrong = mistake(wanted)
+        if wrong:
+            module.fail_json(msg=wrong)
+        mode = None if wanted["mode"] is None else permissions(wanted["mode"])
         try:
             if not is_right({**wanted, "mode": mode}):
                 unlike.append(wanted["path"])

@@ -89,7 +89,6 @@ sha256:
 import base64
 import binascii
 import difflib
-import hashlib
 import json
 import os
 import shutil
@@ -98,10 +97,14 @@ import tempfile
 import zlib
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lockstep.realtime.plugins.module_utils._package import (
+    FILE_MODE,
+    FOLDER_MODE,
+    digest,
+    source_of,
+)
 
 DIFF_LINES = 400
-FILE_MODE = 0o644
-FOLDER_MODE = 0o755
 
 
 class PackageError(Exception):
@@ -119,23 +122,6 @@ def unpack(content):
         if name.startswith("/") or not all(part not in ("", ".", "..") for part in name.split("/")):
             raise PackageError(f"content names a path outside the package: {name}")
     return packed
-
-
-def digest(files):
-    """One digest for names and contents."""
-    total = hashlib.sha256()
-    for name in sorted(files):
-        total.update(name.encode("utf-8") + b"\0" + hashlib.sha256(files[name]).digest())
-    return total.hexdigest()
-
-
-def source_of(compiled):
-    """The source that a compiled file belongs to: a/__pycache__/b.cpython-311.pyc is a/b.py; None for other files."""
-    folder, name = os.path.split(compiled)
-    parent, cache = os.path.split(folder)
-    if cache != "__pycache__" or not name.endswith(".pyc"):
-        return None
-    return (parent + "/" if parent else "") + name.split(".", 1)[0] + ".py"
 
 
 def _make_parents(folder):

@@ -32,7 +32,7 @@ def survey(order: dict[str, Any]) -> dict[str, Any]:
     `unit` (empty: no unit is needed), whether it `serves`, now and after each boot, and whether it is `outdated`, for
     its `settings`, a file, are newer than what runs; `proxy` is the path of another unit, of which the same is told.
     `files` are the role's, by variable; some are `foreign`, to be kept. `modules` are directories that are to belong to
-    `owner`, a user and a group (empty: to anybody); each is "missing", "right", or neither ("other").
+    `owner`, user and group, or empty; each is "missing", "right" or "other". `trial`, in Python, tells of `program`.
     """
     program = os.path.lexists(order["program"])
     unit, proxy = Unit(order["unit"], order["settings"]), Unit(os.path.basename(order["proxy"]), order["proxy"])
@@ -45,6 +45,7 @@ def survey(order: dict[str, Any]) -> dict[str, Any]:
         "foreign": [path for name, path in order["files"].items() if name in kept and os.path.isfile(path)],
         "program": program,
         "version_text": version_text(order["program"]) if program else "",
+        "trial": _said_by(sys.executable, "-B", "-c", order["trial"], order["program"]) if program else [],
         "port_problem": port_problem(order["address"], order["port"], order["config"], unit),
         "group": _has_group(order["group"]),
         "user": _is_user(*order["user"]),

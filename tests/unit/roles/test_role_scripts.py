@@ -47,7 +47,7 @@ def look(tmp_path):
         order = {**nothing, "marker": MARKER, "address": "127.0.0.1", "port": 0, "group": "root", "unit": ""}
         order.update(login="nobody-has-it", login_mark="made", logrotate=str(tmp_path / "logrotate"))
         order.update(firewall=str(tmp_path / "firewall"), proxy=str(tmp_path / "proxy.service"))
-        order.update(files={}, settings=str(tmp_path / "settings"))
+        order.update(files={}, settings=str(tmp_path / "settings"), trial="")
         order["user"] = ["nobody-has-it", "root", "", "/", "/bin/sh"]
         return survey.survey({**order, "folders": [], "modules": [], "owner": [], **given})
 
@@ -73,6 +73,7 @@ def test_a_fresh_host_has_nothing(look, tmp_path):
         "foreign": [],
         "program": False,
         "version_text": "",
+        "trial": [],
         "port_problem": None,
         "group": False,
         "user": False,
@@ -279,6 +280,7 @@ def test_what_it_prints_is_one_line_of_json(look, tmp_path):
         unit="",
         files={},
         settings="/nowhere",
+        trial="",
         folders=[],
         modules=["/a b\n'\""],
         owner=["root", "root"],
@@ -498,3 +500,26 @@ def test_the_firewall_is_opened_at_each_port_and_at_no_other(kind):
     both = firewall.lines_of(kind, {**order, "ports": [873, 874]})
     assert both == [*one, *(line.replace("873", "874") for line in one)]
     assert firewall.lines_of(kind, {**order, "ports": []}) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('exec rsync "$@"', ["right"]),
+        ("exit 0", ["{program} failed to delete in a trial: its exit is 0"]),
+        ("echo invalid file mode 0 >&2; exit 22", ["{program} has the --delete-missing-args defect of 3.4.3"]),
+    ],
+)
+def test_the_survey_tells_what_a_trial_says_of_the_program(look, tmp_path, text, said):
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
+    trial = (ROLES / "rsync_daemon/files/rsyncd_check/deletion.py").read_text()
+    assert [line.split(" (")[0] for line in look(trial=trial)["trial"]] == [
+        line.format(program=program) for line in said
+    ]
+
+
+def test_a_trial_that_cannot_be_made_says_nothing(look, tmp_path):
+    (tmp_path / "program").symlink_to("/bin/true")
+    assert look(trial="raise OSError")["trial"] == []

@@ -137,5 +137,8 @@ def test_mistakes_end_the_run_before_anything_else_is_done() -> None:
     assert preflight.index(asked_of_names[0]) < next(n for n, task in enumerate(preflight) if "register" in task)
     own = yaml.safe_load((TASKS / "own_dirs.yml").read_text())
     assert own[0]["ansible.builtin.assert"]["that"] == "__watcher_mistakes | length == 0"
-    names = [str(task.get("ansible.builtin.import_tasks")) for task in yaml.safe_load((TASKS / "main.yml").read_text())]
-    assert names == ["names.yml", "own_dirs.yml", "None"]
+    absent, present = (yaml.safe_load((TASKS / f"{state}.yml").read_text()) for state in ("absent", "present"))
+    assert absent[0]["ansible.builtin.import_tasks"] == "own_dirs.yml"
+    assert present[0]["ansible.builtin.include_tasks"] == "preflight.yml"
+    first = yaml.safe_load((TASKS / "main.yml").read_text())[0]
+    assert (first["ansible.builtin.import_tasks"], "state" in str(first)) == ("names.yml", False)

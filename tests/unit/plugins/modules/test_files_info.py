@@ -9,8 +9,12 @@ import grp
 import hashlib
 import os
 import pwd
+import shutil
 
 import pytest
+from ansible_collections.lockstep.realtime.plugins.action.python_package import pack
+from ansible_collections.lockstep.realtime.plugins.filter.python_package_sha256 import python_package_sha256
+from ansible_collections.lockstep.realtime.plugins.module_utils._package import digest, is_installed
 
 TEXT = b"kept\n"
 USER = pwd.getpwuid(os.geteuid()).pw_name
@@ -73,7 +77,9 @@ def test_a_digest_is_not_shown(module, tree):
         ({"mode": "rwxr-xr-x"}, "must be permissions in octal, as 0644, not rwxr-xr-x"),
         ({"mode": "77777"}, "must be permissions in octal"),
         ({"type": "directory"}, "a directory has no content to compare"),
-        ({"type": "socket"}, "value of type must be one of: file, directory"),
+        ({"type": "socket"}, "value of type must be one of: file, directory, package"),
+        ({"type": "package"}, "mode, owner or group of"),
+        ({"mode": ""}, "must be permissions in octal"),
         ({"path": "etc/file"}, "path must be absolute, not 'etc/file'"),
     ],
     ids=str,
@@ -82,3 +88,75 @@ def test_a_mistake_is_refused_with_the_thing_and_the_reason(module, tree, change
     answer = module("files_info", files=[wanted(tree, **changes)])
     assert answer.failed
     assert said in answer.msg
+
+
+SOURCES = {"__init__.py": "", "cli.py": "print('one')\n", "source/__init__.py": "", "source/inotify.py": "# ä\n"}
+
+
+@pytest.fixture
+def package(module, tmp_path):
+    """A package as python_package installs it, with what running it leaves behind; and what of it is unlike."""
+    folder, dest = tmp_path / "controller", tmp_path / "lib" / "package"
+    for name, text in SOURCES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    done = module("python_package", src=str(folder), dest=str(dest), content=pack(SOURCES))
+    assert not done.failed, done.output
+    (dest / "source/__pycache__").mkdir(mode=0o775)
+    (dest / "source/__pycache__/inotify.cpython-311.pyc").write_bytes(b"compiled")
+
+    def unlike():
+        entry = {"path": str(dest), "type": "package", "sha256": python_package_sha256(str(folder))}
+        answer = module("files_info", files=[entry])
+        assert not answer.failed, answer.output
+        assert answer.data["unlike"] in ([], [str(dest)])
+        return bool(answer.data["unlike"])
+
+    return dest, unlike, done.data["sha256"] == python_package_sha256(str(folder))
+
+
+def test_a_package_that_was_installed_is_as_it_is_to_be(package):
+    _dest, unlike, same = package
+    assert same
+    assert not unlike()
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda dest: (dest / "cli.py").write_text("print('two')\n"),
+        lambda dest: (dest / "cli.py").unlink(),
+        lambda dest: (dest / "cli.py").rename(dest / "client.py"),
+        lambda dest: (dest / "cli.py").chmod(0o666),
+        lambda dest: (dest / "source").chmod(0o777),
+        lambda dest: dest.chmod(0o700),
+        lambda dest: (dest / "notes.txt").write_text("left behind"),
+        lambda dest: (dest / "empty").mkdir(mode=0o755),
+        lambda dest: (dest / "old.pyc").write_bytes(b"compiled"),
+        lambda dest: (dest / "source/__pycache__/old.cpython-311.pyc").write_bytes(b"of a source that is gone"),
+        lambda dest: (dest / "source/__pycache__/more").mkdir(),
+        lambda dest: ((dest / "cli.py").rename(dest.parent / "cli.py"), (dest / "cli.py").symlink_to("../cli.py")),
+        lambda dest: ((dest / "source").rename(dest.parent / "s"), (dest / "source").symlink_to("../s")),
+        lambda dest: (dest.rename(dest.parent / "p"), dest.symlink_to("p")),
+        shutil.rmtree,
+        lambda dest: (shutil.rmtree(dest), dest.write_text("")),
+        lambda dest: shutil.rmtree(dest.parent),
+    ],
+)
+def test_a_package_that_differs_in_anything_is_named(package, alter):
+    dest, unlike, _same = package
+    alter(dest)
+    assert unlike()
+
+
+def test_a_package_that_is_another_user_s_is_not_the_one_that_was_installed(package, monkeypatch):
+    dest, _unlike, _same = package
+    sha256 = digest({name: text.encode() for name, text in SOURCES.items()})
+    assert is_installed(str(dest), sha256)
+    monkeypatch.setattr(os, "geteuid", lambda: dest.stat().st_uid + 1)
+    assert not is_installed(str(dest), sha256)
+
+
+def test_a_package_without_a_digest_is_refused(module, tree):
+    answer = module("files_info", files=[{"path": str(tree / "folder"), "type": "package"}])
+    assert (answer.failed, "sha256 of" in answer.msg) == (True, True)
