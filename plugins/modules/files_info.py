@@ -57,6 +57,26 @@ options:
         description:
           - Name of the group to which it is to belong. Without it, it may belong to any.
         type: str
+  surplus:
+    description:
+      - Folders of which to tell the files that are none of O(files). Folders in them, and links, are not looked at.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      folder:
+        description:
+          - The folder, as an absolute path. One that is not there has none.
+        type: path
+        required: true
+      names:
+        description:
+          - Only files whose names as a whole match this regular expression.
+        type: str
+      first_line:
+        description:
+          - Only files whose first line is this.
+        type: str
 """
 
 EXAMPLES = r"""
@@ -90,12 +110,19 @@ unlike:
   type: list
   elements: str
   sample: [/etc/lockstep/lockstep.yml]
+surplus:
+  description: Paths of files in the folders of O(surplus) that are none of O(files).
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/lockstep/secrets/data@backup09]
 """
 
 import grp
 import hashlib
 import os
 import pwd
+import re
 import stat
 
 from ansible.module_utils.basic import AnsibleModule
@@ -156,6 +183,30 @@ def mistake(wanted):
     return ""
 
 
+def surplus(asked, known):
+    """What a folder of `surplus` holds and `known` does not; raises OSError, and re.error for names."""
+    names = re.compile(asked["names"] or ".*", re.DOTALL)
+    try:
+        found = sorted(os.listdir(asked["folder"]))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    paths = [os.path.join(asked["folder"], name) for name in found if names.fullmatch(name)]
+    return [path for path in paths if path not in known and _begins(path, asked["first_line"])]
+
+
+def _begins(path, line):
+    """Whether it is a file with this first line, or with any where that is None."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return False
+        if line is None:
+            return True
+        with open(path, "rb") as stream:
+            return stream.readline(4096).rstrip(b"\n") == os.fsencode(line)
+    except FileNotFoundError:
+        return False  # it has just gone
+
+
 def permissions(text):
     """Permissions as a number; raises ValueError for what is none in octal."""
     mode = int(text, 8)
@@ -173,11 +224,15 @@ def main():
         "owner": {"type": "str"},
         "group": {"type": "str"},
     }
+    folder = {"folder": {"type": "path", "required": True}, "names": {"type": "str"}, "first_line": {"type": "str"}}
     module = AnsibleModule(
-        argument_spec={"files": {"type": "list", "elements": "dict", "required": True, "options": entry}},
+        argument_spec={
+            "files": {"type": "list", "elements": "dict", "required": True, "options": entry},
+            "surplus": {"type": "list", "elements": "dict", "default": [], "options": folder},
+        },
         supports_check_mode=True,
     )
-    unlike = []
+    unlike, left = [], []
     for wanted in module.params["files"]:
         wrong = mistake(wanted)
         if wrong:
@@ -188,7 +243,17 @@ def main():
                 unlike.append(wanted["path"])
         except OSError as error:
             module.fail_json(msg=f"{wanted['path']} cannot be looked at: {error.strerror}")
-    module.exit_json(changed=False, unlike=unlike)
+    known = {wanted["path"] for wanted in module.params["files"]}
+    for asked in module.params["surplus"]:
+        if not os.path.isabs(asked["folder"]):
+            module.fail_json(msg=f"folder must be absolute, not '{asked['folder']}'")
+        try:
+            left += surplus(asked, known)
+        except re.error as error:
+            module.fail_json(msg=f"names of {asked['folder']} must be a regular expression: {error}")
+        except OSError as error:
+            module.fail_json(msg=f"{error.filename} cannot be looked at: {error.strerror}")
+    module.exit_json(changed=False, unlike=unlike, surplus=left)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,27 @@ def test_what_is_no_file_is_named(module, tree, name):
     assert module("files_info", files=[{"path": str(tree / name)}]).data["unlike"] == [str(tree / name)]
 
 
+def surplus(module, **asked):
+    files = asked.pop("files", [])
+    return module("files_info", files=files, surplus=[asked], check_mode=True)
+
+
+def test_a_file_that_nothing_is_said_of_is_surplus_and_no_link_or_folder_is(module, tree):
+    (tree / "another").write_bytes(b"")
+    assert surplus(module, folder=str(tree)).data["surplus"] == [str(tree / "another"), str(tree / "file")]
+    assert surplus(module, folder=str(tree), files=[wanted(tree)]).data["surplus"] == [str(tree / "another")]
+    for none in ("none", "file"):
+        assert surplus(module, folder=str(tree / none)).data["surplus"] == []
+
+
+def test_surplus_is_what_has_the_name_and_the_first_line_that_are_asked_for(module, tree):
+    (tree / "a@b").write_bytes(b"kept by this\nsecret\n")
+    (tree / "xa@b").write_bytes(b"kept by this and that\n")
+    assert surplus(module, folder=str(tree), names="[^@]@[^@]").data["surplus"] == [str(tree / "a@b")]
+    assert surplus(module, folder=str(tree), first_line="kept by this").data["surplus"] == [str(tree / "a@b")]
+    assert surplus(module, folder=str(tree), names="file", first_line="kept by this").data["surplus"] == []
+
+
 def test_a_digest_is_not_shown(module, tree):
     entry = wanted(tree)
     assert entry["sha256"] not in module("files_info", files=[entry]).output
@@ -160,3 +181,16 @@ def test_a_package_that_is_another_user_s_is_not_the_one_that_was_installed(pack
 def test_a_package_without_a_digest_is_refused(module, tree):
     answer = module("files_info", files=[{"path": str(tree / "folder"), "type": "package"}])
     assert (answer.failed, "sha256 of" in answer.msg) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"folder": "relative"}, "folder must be absolute, not 'relative'"),
+        ({"folder": "/", "names": "("}, "names of / must be a regular expression"),
+    ],
+)
+def test_surplus_of_nowhere_or_of_no_expression_is_refused(module, asked, said):
+    answer = surplus(module, **asked)
+    assert answer.failed
+    assert said in answer.output
