@@ -138,7 +138,7 @@ test-exports: venv $(HERE) ## as root, the role nfs_export with both servers, on
 	@tests/install-needs
 	$(BIN)/pytest tests/nfs/test_role.py
 
-test-topologies: venv $(HERE) ## as root, a chain of three hosts, and mirrors over ssh, on the lab's hosts
+test-topologies: venv $(HERE) ## as root, many to one, a chain of three, and mirrors over ssh and tls, on the lab's hosts
 	@tests/install-needs
 	$(BIN)/pytest tests/topologies
 

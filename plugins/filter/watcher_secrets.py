@@ -12,7 +12,8 @@ version_added: 0.1.0
 author: lockstep.realtime maintainers
 description:
   - Takes C(lockstep_mirrors) and tells which password files the mirrors of one host of group C(nfs) refer to, and of
-    which backup host each holds the password. It returns no password itself.
+    which module of which backup host each holds the password. It returns no password itself;
+    P(lockstep.realtime.module_password#filter) does.
 positional: nfs_host, groups, hostvars
 options:
   _input:
@@ -34,19 +35,25 @@ options:
 """
 
 EXAMPLES = r"""
-- name: The watcher has a password for each backup host
+- name: The watcher has a password for each module
   ansible.builtin.copy:
     dest: /etc/lockstep/secrets/{{ item.key }}
-    content: "{{ hostvars[item.value].lockstep_password }}\n"
+    content: >-
+      {{ item.value.module
+         | lockstep.realtime.module_password(hostvars[item.value.host].lockstep_password, item.value.host) }}
     mode: "0600"
   loop: "{{ lockstep_mirrors | lockstep.realtime.watcher_secrets(inventory_hostname, groups) | dict2items }}"
   no_log: true
+  diff: false
 """
 
 RETURN = r"""
 _value:
-  description: File name (without the folder) to inventory name of the backup host.
+  description: >-
+    File name (without the folder) to C(module), a name, and C(host), the inventory name of the backup host.
   type: dict
+  sample:
+    data@backup01: {module: data, host: backup01}
 """
 
 from ansible_collections.lockstep.realtime.plugins.plugin_utils import _ends
@@ -55,7 +62,14 @@ from ansible_collections.lockstep.realtime.plugins.plugin_utils import _ends
 def watcher_secrets(mirrors, nfs_host, groups, hostvars=None):
     """Password files of one NFS host. Raises AnsibleFilterError when anything in lockstep_mirrors is wrong."""
     found = _ends.by_daemon(_ends.checked(mirrors, groups, hostvars), hostvars)
-    return _ends.secrets_of(found, str(nfs_host))
+    ends = [
+        (place["name"], host)
+        for mirror in found
+        for host in mirror.targets
+        for place in _ends.places_of(mirror, host)
+        if place["host"] == str(nfs_host)
+    ]
+    return {_ends.secret_of(module, host): {"module": module, "host": host} for module, host in ends}
 
 
 class FilterModule:

@@ -72,7 +72,7 @@ EXAMPLES = r"""
     host: 172.16.1.41
     module: backup
     user: rsync_backup
-    password_file: /etc/lockstep/secrets/backup01
+    password_file: /etc/lockstep/secrets/backup@backup01
   register: daemon
 
 - name: It is one that lets us in, keeps strangers out, and takes what is sent

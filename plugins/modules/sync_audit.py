@@ -216,7 +216,7 @@ EXAMPLES = r"""
     exclude: ["*.swp"]
     targets:
       - url: rsync://rsync_backup@172.16.1.41:873/export
-        password_file: /etc/lockstep/secrets/backup01
+        password_file: /etc/lockstep/secrets/export@backup01
 """
 
 RETURN = r"""

@@ -174,7 +174,7 @@ EXAMPLES = r"""
     source: /srv/export
     targets:
       - url: rsync://rsync_backup@172.16.1.41:873/export
-        password_file: /etc/lockstep/secrets/backup01
+        password_file: /etc/lockstep/secrets/export@backup01
     steps: [create, rename, delete]
 """
 

@@ -83,7 +83,7 @@ def mirrors_of(
             else:
                 target = {
                     "url": f"rsync://{user}@{shown}:{tls_port if transport == 'tls' else port}/{module}",
-                    "password_file": f"{str(secrets_dir).rstrip('/')}/{host}",
+                    "password_file": f"{str(secrets_dir).rstrip('/')}/{secret_of(module, host)}",
                 }
             if transport == "tls":
                 target["tls"] = _tunnels.target(host, vars_of(host, hostvars), tls_dir)
@@ -103,9 +103,9 @@ def places_of(mirror: Mirror, backup_host: str) -> list[dict[str, str]]:
     ]
 
 
-def secrets_of(mirrors: Sequence[Mirror], nfs_host: str) -> dict[str, str]:
-    """File name below secrets_dir -> the backup host whose password it holds."""
-    return {host: host for mirror in mirrors if nfs_host in mirror.hosts for host in mirror.targets}
+def secret_of(module: str, backup_host: str) -> str:
+    """The name of the file with the password of a module, on its NFS host; there is no @ in either name."""
+    return f"{module}@{backup_host}"
 
 
 def transport_of(mirror: Mirror, backup_host: str, hostvars: HostVars) -> str:

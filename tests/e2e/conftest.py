@@ -43,6 +43,8 @@ HOME = {"name": "home", "source": "/srv/home", "path": "/srv/backup/home"}
 COPIES = [("nfs01", "/srv/data", "backup01", "/srv/backup/data")] + [
     (nfs, "/srv/home", backup, f"/srv/backup/home/{nfs}") for nfs in NFS for backup in BACKUP
 ]
+# Each module with the backup host that serves it, and of which NFS host it is.
+MODULES = {("data", "backup01"): "nfs01", **{(f"home-{nfs}", backup): nfs for nfs in NFS for backup in BACKUP}}
 
 
 def pytest_configure() -> None:
@@ -98,6 +100,7 @@ def lab() -> Iterator[Scene]:
     machines = Machines(folder, HOSTS, f"e2e{os.getpid()}", user="ops")
     try:
         scene = Scene(machines, Player(machines, "".join(secrets.choice(alphabet) for _ in range(24))))
+        scene.player.ends += MODULES
         scene.player.write("mirrors", {"lockstep_mirrors": [DATA, HOME]})
         machines.lab("up")
         for host, source in [("nfs01", "/srv/data"), *((nfs, "/srv/home") for nfs in NFS)]:

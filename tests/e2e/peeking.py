@@ -1,4 +1,4 @@
-"""Looks for a secret where every user of a host can see it: in the arguments and environments of processes."""
+"""Looks for secrets where every user of a host can see it: in the arguments and environments of processes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from types import TracebackType
 class Peeking:
     """While it lasts, looks through all processes over and over; those of the lab's hosts are this machine's too."""
 
-    def __init__(self, secret: str) -> None:
-        self._secret = secret.encode()
+    def __init__(self, *secrets: str) -> None:
+        self._secrets = [secret.encode() for secret in secrets]
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look)
         self.found: set[str] = set()
@@ -36,7 +36,7 @@ class Peeking:
                 text = (process / what).read_bytes()
             except OSError:
                 return  # it has ended
-            if self._secret in text:
+            if any(secret in text for secret in self._secrets):
                 self.found.add(f"{what} of {process.name}: {(process / 'comm').read_text()}")
             if what == "cmdline":
                 words = text.split(b"\0")[:2]  # of a script, the first one is its interpreter

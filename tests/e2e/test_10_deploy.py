@@ -110,6 +110,6 @@ def restore(scene: Scene) -> str:
     """Pull the mirror back from the daemon, as root; within one second, rsync takes any two times for equal unasked."""
     return scene.machines.run(
         "nfs01",
-        "rsync -a --modify-window=-1 --delete --numeric-ids --password-file=/etc/lockstep/secrets/backup01 "
+        "rsync -a --modify-window=-1 --delete --numeric-ids --password-file=/etc/lockstep/secrets/data@backup01 "
         "rsync://rsync_backup@172.16.1.41/data/ /srv/restored/",
     )

@@ -7,23 +7,20 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import Scene
-from fleet import BACKUP, HOSTS, NFS
+from conftest import MODULES, Scene
+from fleet import HOSTS
 from peeking import Peeking
 from playing import Played
 from polling import wait_for
 
-SECRETS = {
-    **{host: {"/etc/rsyncd.secrets": 0o600} for host in BACKUP},
-    **{host: {f"/etc/lockstep/secrets/{backup}": 0o600 for backup in BACKUP} for host in NFS},
-}
 QUICK = ("-e", "lockstep_verify_timeout=3", "--limit", "nfs01")
 
 
 @pytest.fixture(scope="module")
 def second(deployed: Scene, first: Played) -> tuple[Played, Peeking]:
     """The second deployment, while all processes are looked at."""
-    with Peeking(deployed.player.password) as peeking:
+    made = [deployed.player.module_password(*end) for end in MODULES]
+    with Peeking(deployed.player.password, *made) as peeking:
         played = deployed.player.play("site.yml")
     print(f"site.yml on {len(HOSTS)} hosts: first run {first.seconds:.1f} s, second run {played.seconds:.1f} s")
     return played, peeking
@@ -38,20 +35,33 @@ def test_no_process_shows_the_password(second: tuple[Played, Peeking]) -> None:
     assert not second[1].found
 
 
-def test_password_is_in_no_file_that_others_can_read(deployed: Scene, second: tuple[Played, Peeking]) -> None:
-    for host, files in SECRETS.items():
-        assert deployed.machines.holders(host, deployed.player.password) == files
-    owners = deployed.machines.on_each(NFS, "stat -c %U:%G /etc/lockstep/secrets/backup01")
-    assert {owner.strip() for owner in owners.values()} == {"root:root"}
+def test_each_modules_password_is_at_its_two_ends_alone_and_what_it_is_made_of_is_nowhere(
+    deployed: Scene, second: tuple[Played, Peeking]
+) -> None:
+    machines, player = deployed.machines, deployed.player
+    for (module, backup), nfs in MODULES.items():
+        ends = {nfs: f"/etc/lockstep/secrets/{module}@{backup}", backup: f"/etc/rsyncd.secrets.d/{module}"}
+        found = {host: machines.holders(host, player.module_password(module, backup)) for host in HOSTS}
+        assert {host: files for host, files in found.items() if files} == {
+            host: {file: 0o600} for host, file in ends.items()
+        }
+    assert [machines.holders(host, player.password) for host in HOSTS] == [{}] * len(HOSTS)
+    owners = machines.on_each(
+        HOSTS, "stat -c %U:%G:%a /etc/lockstep/secrets/* /etc/rsyncd.secrets.d/* 2>&-", check=False
+    )
+    assert set("".join(owners.values()).split()) == {"root:root:600"}
 
 
 def test_password_is_in_no_file_of_the_controller_but_the_inventory(deployed: Scene, second: object) -> None:
-    secret, folder = deployed.player.password.encode(), deployed.machines.folder
+    player, folder = deployed.player, deployed.machines.folder
+    made = [player.module_password(*end).encode() for end in MODULES]
     holders = []
     for top, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if Path(top, name) != folder / "hosts"]
         files = [path for path in map(Path(top).joinpath, names) if path.is_file()]
-        holders += [path.relative_to(folder) for path in files if secret in path.read_bytes()]
+        texts = {path: path.read_bytes() for path in files}
+        assert not [path for path, text in texts.items() for secret in made if secret in text]
+        holders += [path.relative_to(folder) for path, text in texts.items() if player.password.encode() in text]
     assert holders == [Path("group_vars/all/password.yml")]
 
 
@@ -63,9 +73,17 @@ def test_check_mode_on_deployed_hosts_finds_nothing_to_change(deployed: Scene) -
 
 def test_what_was_altered_by_hand_is_put_right_and_nothing_else(deployed: Scene) -> None:
     machines = deployed.machines
-    machines.run("nfs01", "chmod 0644 /etc/lockstep/secrets/backup01; rm /etc/sysctl.d/99-zz-lockstep.conf")
+    machines.run("nfs01", "chmod 0644 /etc/lockstep/secrets/data@backup01; rm /etc/sysctl.d/99-zz-lockstep.conf")
     machines.run("nfs01", "echo >>/usr/local/bin/lockstep; usermod --shell /bin/sh lockstep")
-    machines.run("backup01", "echo >>/etc/rsyncd.conf; chown rsync /etc/rsyncd.secrets; usermod --shell /bin/sh rsync")
+    machines.run(
+        "backup01", "echo >>/etc/rsyncd.conf; chown rsync /etc/rsyncd.secrets.d/data; chmod 755 /etc/rsyncd.secrets.d"
+    )
+    machines.run("backup01", "usermod --shell /bin/sh rsync")
+    # what is for nothing any more, and what is none of the role's
+    machines.run(
+        "backup01", "cd /etc/rsyncd.secrets.d; cp -p data gone; echo mine >others; echo mine >/etc/rsyncd.secrets"
+    )
+    machines.run("nfs01", "cd /etc/lockstep/secrets; echo x >gone@backup01; echo x >backup02; echo mine >others")
     machines.run("nfs01", "systemctl disable lockstep")
     machines.run("backup01", "systemctl stop rsync")
     altered = machines.written("nfs01", "etc", "usr"), machines.written("backup01", "etc")
@@ -77,13 +95,21 @@ def test_what_was_altered_by_hand_is_put_right_and_nothing_else(deployed: Scene)
         ("nfs01", "The watcher's user exists and cannot log in"),
         ("nfs01", "The lockstep command is installed"),
         ("nfs01", "The backup hosts' passwords are in place"),
+        ("nfs01", "Passwords of what is mirrored no more are gone"),
         ("nfs01", "The file sets the limits"),
         ("nfs01", "The service runs what was deployed"),
         ("backup01", "The user of the files exists"),
-        ("backup01", "The secrets are in a file of the daemon's own"),
+        ("backup01", "The folder of the modules' secrets is closed to others"),
+        ("backup01", "The secrets are in files of the daemon's own"),
+        ("backup01", "Secrets of what is no more are gone"),
         ("backup01", "The configuration is in place, and has been checked before"),
         ("backup01", "The daemon runs now and after each boot"),
     }
+    secrets = "cd /etc/rsyncd.secrets.d; ls; cat others /etc/rsyncd.secrets; rm others /etc/rsyncd.secrets"
+    assert machines.run("backup01", secrets).split() == ["data", "home-nfs01", "home-nfs02", "others", "mine", "mine"]
+    assert machines.run("nfs01", "cd /etc/lockstep/secrets; ls; rm others").split() == [
+        *("data@backup01", "home-nfs01@backup01", "home-nfs01@backup02", "others"),
+    ]
     states = {"nfs01": "lockstep.service", "backup01": "rsync.service"}
     for host, unit in states.items():
         assert machines.run(host, f"systemctl is-active {unit}; systemctl is-enabled {unit}").split() == [

@@ -41,7 +41,8 @@ def test_who_may_ask_for_the_status_can_read_no_secret(deployed: Scene, host: st
     member = "setpriv --reuid nobody --regid lockstep --clear-groups"
     assert "live" in deployed.machines.run(host, f"{member} lockstep status")
     for backup in BACKUP:
-        said = deployed.machines.run(host, f"{member} cat /etc/lockstep/secrets/{backup} 2>&1", check=False)
+        file = f"/etc/lockstep/secrets/home-{host}@{backup}"
+        said = deployed.machines.run(host, f"{member} cat {file} 2>&1", check=False)
         assert "Permission denied" in said
     assert "Permission denied" in deployed.machines.run(host, f"{member} ls /etc/lockstep/secrets 2>&1", check=False)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 
 import pytest
-from conftest import Scene
+from conftest import MODULES, Scene
 from fleet import BACKUP, HOSTS, NFS
 from loading import Load
+from module_passwords import password_of
 from playing import Played
 
 pytestmark = pytest.mark.long
@@ -16,14 +17,17 @@ ROTATE = "playbooks/rotate_passwords.yml"
 OLD = "lockstep_previous_password"
 
 
-def log_in(scene: Scene, backup: str, password: str) -> str:
-    """What a daemon says to somebody with this password, which is in a file: commands are in the host's journal."""
+def log_in(scene: Scene, module: str, backup: str, password: str) -> str:
+    """What a daemon says to somebody with this password, on its own host, which it lets in to every module.
+
+    The password is in a file: commands are in the host's journal.
+    """
     file = scene.machines.disk(backup, "/srv/candidate")
     file.touch(0o600)
     file.write_text(f"{password}\n")
     ask = "rsync --list-only --dirs '--exclude=*' --password-file=/srv/candidate"
     try:
-        return scene.machines.run(backup, f"{ask} rsync://rsync_backup@127.0.0.1/home-nfs02/ 2>&1", check=False)
+        return scene.machines.run(backup, f"{ask} rsync://rsync_backup@127.0.0.1/{module}/ 2>&1", check=False)
     finally:
         file.unlink()
 
@@ -42,7 +46,7 @@ def test_a_wrong_old_password_is_refused_and_nothing_is_changed(deployed: Scene)
         played = player.play(ROTATE, succeeds=False)
     finally:
         player.set_password(now)
-    assert "correct lockstep_previous_password. Nothing was changed" in played.said()
+    assert "correct lockstep_previous_password, or run site first" in played.said()
     assert not any(played.changed.values())
     assert deployed.machines.services() == before
 
@@ -83,9 +87,24 @@ def test_only_the_new_password_is_right_afterwards(deployed: Scene, rotated: tup
     assert set(rotated[0].changed) == set(HOSTS)
     new = deployed.player.password
     old = next(secret for secret in reversed(deployed.player.secrets) if secret != new)
+    for module, backup in MODULES:
+        for wrong in (old, new, password_of(module, backup, old)):
+            assert "auth failed" in log_in(deployed, module, backup, wrong)
+        assert "auth failed" not in log_in(deployed, module, backup, password_of(module, backup, new))
     for backup in BACKUP:
-        assert "auth failed" in log_in(deployed, backup, old)
-        assert "auth failed" not in log_in(deployed, backup, new)
         assert not deployed.machines.run(backup, "getent passwd rsync_backup; getent group rsync_backup", check=False)
-    for host in HOSTS:
-        assert not deployed.machines.holders(host, old)
+    for secret in (old, new, *(password_of(*end, old) for end in MODULES)):
+        assert not [host for host in HOSTS if deployed.machines.holders(host, secret)]
+
+
+@pytest.mark.parametrize("nfs", NFS)
+def test_what_is_on_an_nfs_host_opens_its_own_modules_and_no_others(deployed: Scene, nfs: str) -> None:
+    """Not even on the backup host, which its daemon lets in to all of them."""
+    mine = {f"{module}@{backup}": (module, backup) for (module, backup), host in MODULES.items() if host == nfs}
+    folder = deployed.machines.run(nfs, "ls -A /etc/lockstep/secrets").split()
+    assert sorted(folder) == sorted(mine)
+    for file, own in mine.items():
+        password = deployed.machines.run(nfs, f"cat /etc/lockstep/secrets/{file}").strip()
+        for end in MODULES:
+            refused = "auth failed" in log_in(deployed, *end, password)
+            assert refused == (end != own), f"{file} of {nfs} at {end}"

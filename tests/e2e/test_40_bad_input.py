@@ -6,7 +6,7 @@ import json
 import shutil
 
 import pytest
-from conftest import DATA, HOME, HOSTS, Scene
+from conftest import DATA, HOME, HOSTS, MODULES, Scene
 
 # What the variables are, and what the error says; the mirrors of the lab are the first two of the list.
 MIRRORS: dict[str, tuple[object, list[str]]] = {
@@ -55,7 +55,7 @@ OTHERS: dict[str, tuple[dict[str, object], list[str]]] = {
         ["/srv/defective-rsync", "--delete-missing-args defect", "upgrade it"],
     ),
     "a password that the backup hosts do not have": (
-        {"watcher_passwords": dict.fromkeys(("backup01", "backup02"), "not the one they know")},
+        {"watcher_passwords": dict.fromkeys((f"{module}@{host}" for module, host in MODULES), "not the one they know")},
         ["rsync://rsync_backup@172.16.1.41:873/data does not let nfs01 in", "auth failed", "lockstep_password"],
     ),
     "an address that would be a second line of the configuration": (

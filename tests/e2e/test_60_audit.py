@@ -173,7 +173,7 @@ PLAY = """
         host: 172.16.1.41
         module: data
         user: rsync_backup
-        password_file: /etc/lockstep/secrets/backup01
+        password_file: /etc/lockstep/secrets/data@backup01
       register: daemon
     - ansible.builtin.assert:
         that: [daemon.ok, daemon.login.required, daemon.login.digest == 'sha512', daemon.writable, not daemon.listed]

@@ -128,8 +128,8 @@ PLAY = """
   become: true
   roles: [lockstep.realtime.rsync_daemon]
 """
-# with the password of the backup hosts, which the other daemon has too
-PUSH = "rsync -aAXHS --numeric-ids --modify-window=-1 --password-file=/etc/lockstep/secrets/backup01"
+PASSWORD = "of the other daemon alone"
+PUSH = "rsync -aAXHS --numeric-ids --modify-window=-1 --password-file=/srv/other.password"
 URL = "rsync://rsync_backup@172.16.1.32/other/"
 
 
@@ -140,8 +140,12 @@ def other_daemon(deployed: Scene, request: pytest.FixtureRequest) -> Iterator[st
         "rsync_daemon_ownership": request.param,
         "rsync_daemon_modules": [{"name": "other", "path": f"/srv/other-{request.param}"}],
         "rsync_daemon_hosts_allow": ["172.16.1.31"],
+        "rsync_daemon_passwords": {"other": PASSWORD},
     }
     player = deployed.player
+    kept = deployed.machines.disk("nfs01", "/srv/other.password")
+    kept.touch(0o600)
+    kept.write_text(f"{PASSWORD}\n")
     (player.checkout / "other.yml").write_text(PLAY)
     file = deployed.machines.folder / "other.json"
     file.write_text(json.dumps(variables))
@@ -150,7 +154,7 @@ def other_daemon(deployed: Scene, request: pytest.FixtureRequest) -> Iterator[st
         yield request.param
     finally:
         player.play("other.yml", "-e", f"@{file}", "-e", "rsync_daemon_state=absent")
-        deployed.machines.run("nfs01", "rm -rf /srv/from /srv/back")
+        deployed.machines.run("nfs01", "rm -rf /srv/from /srv/back /srv/other.password")
         deployed.machines.run("nfs02", f"rm -rf /srv/other-{request.param}")
 
 

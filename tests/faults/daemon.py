@@ -6,7 +6,7 @@ from scene import Scene
 
 HOST = "backup01"
 CONFIG = "/etc/rsyncd.conf"
-SECRETS = "/etc/rsyncd.secrets"
+SECRETS = "/etc/rsyncd.secrets.d/data"
 
 
 def stop(scene: Scene) -> None:

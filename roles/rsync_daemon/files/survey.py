@@ -34,9 +34,8 @@ def survey(order: dict[str, Any]) -> dict[str, Any]:
     `files` are the role's, by variable; some are `foreign`, to be kept. `modules` are directories that are to belong to
     `owner`, user and group, or empty; each is "missing", "right" or "other". `trial`, in Python, tells of `program`.
     """
-    program = os.path.lexists(order["program"])
     unit, proxy = Unit(order["unit"], order["settings"]), Unit(os.path.basename(order["proxy"]), order["proxy"])
-    has_proxy, has_firewall = os.path.lexists(order["proxy"]), os.path.lexists(order["firewall"])
+    program, has_proxy, has_firewall = (os.path.lexists(order[name]) for name in ("program", "proxy", "firewall"))
     config = read_config(order["config"], order["marker"])
     kept = () if config["ours"] else ("rsync_daemon_config", "rsync_daemon_secrets_file")
     no_folders(order["files"])
@@ -64,17 +63,19 @@ def survey(order: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_config(path: str, marker: str) -> dict[str, bool]:
-    """Whether it `exists`, was written by the role (`ours`), and `says` anything that could be lost."""
+def read_config(path: str, marker: str) -> dict[str, Any]:
+    """Whether it `exists`, was written by the role (`ours`) with which `secrets`, and `says` what could be lost."""
     try:
         with open(path, "rb") as stream:
             content = stream.read()
     except FileNotFoundError:
-        return {"exists": False, "ours": False, "says": False}
+        return {"exists": False, "ours": False, "secrets": [], "says": False}
     text = content.decode("utf-8", "replace")
     # one that only holds comments, or is the package's still, as some distributions ship, says nothing
     says = re.search(r"^\s*[^#\s]", text, re.MULTILINE) is not None and not _is_packaged(path, content)
-    return {"exists": True, "ours": marker in text, "says": says}
+    named = re.findall(r"^secrets file = (.*)$", text, re.MULTILINE) if marker in text else []
+    secrets = [file for file in named if os.path.isfile(file) and not os.path.islink(file)]
+    return {"exists": True, "ours": marker in text, "secrets": secrets, "says": says}
 
 
 def _is_packaged(path: str, content: bytes) -> bool:

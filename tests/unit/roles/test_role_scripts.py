@@ -69,7 +69,7 @@ def systemctl(tmp_path, monkeypatch):
 
 def test_a_fresh_host_has_nothing(look, tmp_path):
     assert look(group="nobody-has-it", unit="nobody-has.service", folders=[str(tmp_path / "etc")]) == {
-        "config": {"exists": False, "ours": False, "says": False},
+        "config": {"exists": False, "ours": False, "secrets": [], "says": False},
         "foreign": [],
         "program": False,
         "version_text": "",
@@ -143,7 +143,7 @@ def test_a_unit_is_outdated_that_runs_since_before_its_settings(look, systemctl,
 )
 def test_whose_configuration_is_there_and_whether_it_says_anything(look, tmp_path, text, ours, says):
     (tmp_path / "config").write_text(text, errors="surrogateescape")
-    assert look()["config"] == {"exists": True, "ours": ours, "says": says}
+    assert look()["config"] == {"exists": True, "ours": ours, "secrets": [], "says": says}
 
 
 def test_a_configuration_that_is_still_the_packages_says_nothing_of_its_own(look, tmp_path, monkeypatch):
@@ -180,8 +180,9 @@ def configuration(files, marker=MARKER):
     pathlib.Path(files["rsync_daemon_config"]).write_text(f"{marker}\n{named}")
 
 
-def own(files, ours=True, tools="/nowhere"):
-    return own_files.own({"config": files["rsync_daemon_config"], "ours": ours, "files": files, "tools": str(tools)})
+def own(files, ours=True, secrets="/nowhere"):
+    order = {"config": files["rsync_daemon_config"], "ours": ours, "files": files, "tools": "/nowhere"}
+    return own_files.own({**order, "marker": MARKER, "secrets": str(secrets)})
 
 
 def test_only_what_the_roles_own_configuration_names_goes_with_it(files):
@@ -201,6 +202,35 @@ def test_secrets_of_another_configuration_stay_and_are_kept_before_they_are_repl
     assert own(files, ours=False) == [files["rsync_daemon_pid_file"]]
     kept = look(files=files, config=files["rsync_daemon_config"])["foreign"]
     assert kept == [files["rsync_daemon_config"], files["rsync_daemon_secrets_file"]]
+
+
+def test_secrets_of_modules_go_and_what_is_not_the_roles_stays(files, tmp_path):
+    configuration(files)
+    before, folder = own(files), tmp_path / "secrets.d"
+    folder.mkdir()
+    assert own(files, secrets=folder) == before
+    for name in ("data", "home"):
+        (folder / name).write_text(f"{MARKER}\nsomebody:secret\n")
+    assert own(files, secrets=folder) == [*before, str(folder)]
+    assert own(files, ours=False, secrets=folder)[-1] == str(folder)
+    (folder / "other").write_text("somebody:secret\n")
+    (folder / "link").symlink_to("data")
+    assert own(files, secrets=folder) == [*before, str(folder / "data"), str(folder / "home")]
+
+
+def test_secrets_that_the_roles_own_configuration_names_are_known(look, files):
+    """One that is no more named, after this run of the role, is for nobody any more."""
+    configuration(files)
+    config = files["rsync_daemon_config"]
+    assert look(files=files, config=config)["config"]["secrets"] == [files["rsync_daemon_secrets_file"]]
+    configuration(files, "# somebody's")
+    assert look(files=files, config=config)["config"]["secrets"] == []
+    configuration(files)
+    secrets = pathlib.Path(files["rsync_daemon_secrets_file"])
+    secrets.unlink()
+    assert look(config=config)["config"]["secrets"] == []
+    secrets.mkdir()
+    assert look(config=config)["config"]["secrets"] == []
 
 
 def test_a_link_or_a_folder_is_not_removed_for_a_file(files):

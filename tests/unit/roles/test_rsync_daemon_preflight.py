@@ -28,7 +28,7 @@ GOOD: dict[str, Any] = {
     "inventory_hostname": "backup01",
 }
 FILES = ("config", "secrets_file", "lock_file", "pid_file", "log_file")
-PATHS = (*FILES, "tools_dir", "logrotate_dir", "binary")
+PATHS = (*FILES, "secrets_dir", "tools_dir", "logrotate_dir", "binary")
 # What ends a line, a word or a string, or means something to systemd, rsync, logrotate or Python's search for modules.
 HOSTILE = (
     "a\nb",
@@ -66,6 +66,12 @@ CASES: list[tuple[str, Any]] = [
     ("rsync_daemon_modules", [{"name": "data", "path": "/srv/backup", "hosts_allow": "10.0.0.1"}]),
     ("rsync_daemon_password", "a password\nof two lines"),
     ("rsync_daemon_previous_password", "a password\nof two lines"),
+    ("rsync_daemon_passwords", "text of 12 letters"),
+    ("rsync_daemon_passwords", {"data": "elevenchars"}),
+    ("rsync_daemon_passwords", {"data": "a password\nof two lines"}),
+    ("rsync_daemon_passwords", {"data": None}),
+    ("rsync_daemon_passwords", {"other": "a password of no module"}),
+    ("rsync_daemon_previous_passwords", {"data": "of a module that has none now"}),
     *((f"rsync_daemon_{name}", "a\nlist = yes") for name in ("auth_user", "user", "group", "address")),
 ]
 # What is read as a number, and written as one.
@@ -117,6 +123,29 @@ def test_no_place_of_others_is_taken_for_the_daemons_own_when_that_is_removed(va
         names -= {"rsync_daemon_logrotate_dir", *(["rsync_daemon_log_file"] if not value else ["rsync_daemon_binary"])}
     said = refusal(dict.fromkeys(names, value), "absent")
     assert {name for name in names if name not in said} == set()
+
+
+def test_a_previous_password_of_a_module_is_another_one_and_in_one_line() -> None:
+    own = {"data": "a password of data"}
+    for before in ({"data": "a password\nof two lines"}, own, {"data": 5}, "text"):
+        given = {"rsync_daemon_passwords": own, "rsync_daemon_previous_passwords": before}
+        assert "rsync_daemon_previous_passwords" in refusal(given, "present")
+    given = {"rsync_daemon_passwords": own, "rsync_daemon_previous_passwords": {"data": "the one before"}}
+    assert refusal(given, "present") == ""
+
+
+@pytest.mark.parametrize("password", ["", "elevenchars", "a password\nof two lines"])
+def test_a_wrong_password_is_named_by_the_variable_of_the_inventory_and_not_by_what_is_made_of_it(
+    password: str,
+) -> None:
+    said = refusal({"lockstep_mirrors": [], "rsync_daemon_password": password}, "present")
+    assert said.startswith("rsync_daemon_password (taken from lockstep_password) must have 12 to 256 characters")
+
+
+@pytest.mark.parametrize("folder", ["/etc", "/etc/", "/opt/daemon"])
+def test_secrets_of_modules_have_a_folder_without_other_files_of_the_daemon(folder: str) -> None:
+    given = {"rsync_daemon_secrets_dir": folder, "rsync_daemon_secrets_file": "/opt/daemon/secrets"}
+    assert "rsync_daemon_secrets_dir" in refusal(given, "absent")
 
 
 def test_no_two_files_of_the_daemon_are_the_same() -> None:

@@ -52,6 +52,18 @@ def test_the_password_is_that_of_the_secrets_file(host):
     assert check(host, config(host)) == (0, "")
 
 
+def test_a_module_with_secrets_of_its_own_is_asked_with_their_password(host):
+    """rsync passes over the line that tells whose the file is."""
+    (host / "own").write_text("# This file is kept by a role.\nwatcher:another-horse\n@nobody:a-third-horse\n")
+    own = f"secrets file = {host}/own"
+    (host / "own").chmod(0o600)
+    assert check(host, config(host, module=own)) == (0, "")
+    (host / "own").chmod(0o644)
+    assert "others could read it" in check(host, config(host, module=own))[1]
+    (host / "own").unlink()
+    assert "own: No such file" in check(host, config(host, module=own))[1]
+
+
 @pytest.mark.parametrize(
     ("extra", "said"),
     [

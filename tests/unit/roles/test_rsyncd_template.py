@@ -30,6 +30,9 @@ VARIABLES = {
     "__rsync_daemon_marker": "#",
     "__rsync_daemon_rotating": False,
     "__rsync_daemon_login_group": "keepers",
+    "rsync_daemon_passwords": {},
+    "__rsync_daemon_sharing": ["data"],
+    "__rsync_daemon_secrets_dir": "/etc/secrets.d",
 }
 
 
@@ -94,3 +97,14 @@ def test_without_root_there_is_no_chroot_and_no_other_user() -> None:
 
 def test_while_a_password_changes_a_group_has_the_other_one() -> None:
     assert "auth users = @keepers:rw somebody:rw" in rendered(__rsync_daemon_rotating=True)
+
+
+def test_a_module_with_a_password_of_its_own_has_a_file_of_its_own_and_the_others_that_of_all() -> None:
+    modules = [{"name": "a", "path": "/a"}, {"name": "b", "path": "/b"}]
+    known = {"rsync_daemon_modules": modules, "rsync_daemon_passwords": {"a": "x"}}
+    lines = rendered(**known, __rsync_daemon_sharing=["b"])
+    first, second = lines.index("[a]"), lines.index("[b]")
+    assert [line for line in lines[:first] if line.startswith("secrets")] == ["secrets file = /etc/secrets"]
+    assert [line for line in lines[first:second] if line.startswith("secrets")] == ["secrets file = /etc/secrets.d/a"]
+    assert not [line for line in lines[second:] if line.startswith("secrets")]
+    assert "secrets file = /etc/secrets" not in rendered(**known, __rsync_daemon_sharing=[])

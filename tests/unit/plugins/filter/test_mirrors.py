@@ -54,7 +54,7 @@ def test_the_watcher_is_told_url_and_password_file_of_each_target():
             "targets": [
                 {
                     "url": "rsync://rsync_backup@172.16.1.41:873/data",
-                    "password_file": "/etc/lockstep/secrets/backup01",
+                    "password_file": "/etc/lockstep/secrets/data@backup01",
                 }
             ],
         }
@@ -70,7 +70,7 @@ def test_both_ends_are_told_the_same_module():
 
 def test_an_address_of_its_own_goes_before_that_of_ansible_and_ipv6_stands_in_brackets():
     targets = watcher_mirrors([DATA], "nfs02", FLEET, HOSTVARS, user="u", port=8730, secrets_dir="/s/")[0]["targets"]
-    assert targets[1] == {"url": "rsync://u@[fd00::42]:8730/data-nfs02", "password_file": "/s/backup02"}
+    assert targets[1] == {"url": "rsync://u@[fd00::42]:8730/data-nfs02", "password_file": "/s/data-nfs02@backup02"}
 
 
 def test_a_host_without_variables_is_reached_by_its_name():
@@ -110,9 +110,26 @@ def test_two_spellings_of_a_path_are_one():
     assert told[0]["source"] == "/data/x"
 
 
-def test_secrets_are_named_by_the_backup_host_whose_password_they_hold():
-    assert watcher_secrets([DATA], "nfs01", FLEET) == {"backup01": "backup01", "backup02": "backup02"}
+def test_secrets_are_named_by_the_module_and_the_backup_host_whose_password_they_hold():
+    assert watcher_secrets([DATA], "nfs01", FLEET) == {
+        "data-nfs01@backup01": {"module": "data-nfs01", "host": "backup01"},
+        "data-nfs01@backup02": {"module": "data-nfs01", "host": "backup02"},
+    }
     assert watcher_secrets([{**DATA, "hosts": ["nfs02"]}], "nfs01", FLEET) == {}
+
+
+def test_no_two_targets_share_a_password_file_and_each_is_one_that_is_written():
+    mirrors = [DATA, {**DATA, "name": "home", "source": "/home", "path": "/h"}]
+    for host in FLEET["nfs"]:
+        told = watcher_mirrors(mirrors, host, FLEET, HOSTVARS)
+        files = [target["password_file"].rpartition("/")[2] for mirror in told for target in mirror["targets"]]
+        assert sorted(files) == sorted(watcher_secrets(mirrors, host, FLEET))
+        assert len(set(files)) == 4
+
+
+def test_a_host_is_told_of_no_module_of_another_host():
+    modules = {end["module"] for end in watcher_secrets([DATA], "nfs01", FLEET, HOSTVARS).values()}
+    assert modules == {"data-nfs01"}
 
 
 @pytest.mark.parametrize(

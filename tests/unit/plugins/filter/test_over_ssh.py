@@ -47,7 +47,7 @@ def test_a_target_over_ssh_has_a_key_of_its_mirror_and_the_others_a_password():
             "ssh_known_hosts": "/etc/lockstep/secrets/ssh_known_hosts",
             "fake_super": True,
         },
-        {"url": "rsync://rsync_backup@[fd00::42]:873/data", "password_file": "/etc/lockstep/secrets/backup02"},
+        {"url": "rsync://rsync_backup@[fd00::42]:873/data", "password_file": "/etc/lockstep/secrets/data@backup02"},
     ]
 
 
@@ -69,7 +69,9 @@ def test_the_daemon_serves_what_does_not_come_over_ssh_and_nobody_else():
     assert daemon_clients([DATA], "backup01", GROUPS, HOSTVARS) == []
     assert daemon_connections([DATA], "backup01", GROUPS, HOSTVARS) == 0
     assert [module["name"] for module in daemon_modules([DATA], "backup02", GROUPS, HOSTVARS)] == ["data"]
-    assert watcher_secrets([DATA], "nfs01", GROUPS, HOSTVARS) == {"backup02": "backup02"}
+    assert watcher_secrets([DATA], "nfs01", GROUPS, HOSTVARS) == {
+        "data@backup02": {"module": "data", "host": "backup02"}
+    }
 
 
 def test_a_backup_host_is_told_of_each_directory_its_addresses_and_where_the_key_is():
@@ -173,7 +175,7 @@ def test_a_restore_goes_the_way_that_the_mirror_went():
     assert way["options"][1:] == ["-M--fake-super"]
     assert rsync_way(daemon) == {
         "place": "rsync://rsync_backup@[fd00::42]:873/data",
-        "options": ["--password-file=/etc/lockstep/secrets/backup02", "--contimeout=20"],
+        "options": ["--password-file=/etc/lockstep/secrets/data@backup02", "--contimeout=20"],
     }
     assert rsync_way({}) == {"options": [], "place": ""}
     with pytest.raises(AnsibleFilterError, match="rsync_way"):
