@@ -5,9 +5,10 @@ from __future__ import annotations
 from fault import Fault
 from scene import SOURCE_HOST
 
-ROUNDS = 60  # of six entries: fewer than a mass deletion
+ROUNDS = 60  # the second half after two comparisons; of six entries: fewer than a mass deletion
 COME_AND_GO = f"""
 for n in $(seq {ROUNDS}); do
+  until [ $n -lt {ROUNDS // 2} ] || [ -e /srv/halfway ]; do sleep 0.02; done
   mkdir -p /srv/data/vanishing/$n/a/b /srv/data/vanishing/$n/c
   echo $n > /srv/data/vanishing/$n/a/b/file
   echo $n > /srv/data/vanishing/$n/c/file
@@ -35,8 +36,11 @@ def test_directories_vanish_while_they_are_compared(fault: Fault) -> None:
     while scene.run(SOURCE_HOST, "systemctl is-active vanishing", check=False).strip() == "active":
         scene.run(SOURCE_HOST, "lockstep resync data")
         comparisons += 1
+        if comparisons == 2:  # however slow the hosts are
+            scene.machines.disk(SOURCE_HOST, "/srv/halfway").touch()
     assert comparisons > 1
     fault.record.notes.append(f"{comparisons} reconciles asked for meanwhile")
-    fault.cured(lambda: scene.run(SOURCE_HOST, "rm /srv/vanishing.sh"), told=False, most_lines=8 * (comparisons + 2))
+    end = "rm /srv/vanishing.sh /srv/halfway"
+    fault.cured(lambda: scene.run(SOURCE_HOST, end), told=False, most_lines=8 * (comparisons + 2))
     target = scene.target(fault.copy)
     assert target["problems"] == []
