@@ -26,6 +26,11 @@ OPEN = 4  # files that are held open for writing
 PACES = (0.0, 0.0, 0.0005, 0.003, 0.02)  # seconds between operations, on average
 
 
+def at_once(path: bytes, flags: int) -> int:
+    """Opens what is to be written; where a FIFO got there by a rename, that is an error and no wait for a reader."""
+    return os.open(path, flags | os.O_NONBLOCK, 0o666)
+
+
 class Churn:
     """Does `step()` after step below `root`; what is moved out of the tree goes to `outside` and may come back.
 
@@ -119,24 +124,24 @@ class Churn:
     # ------------------------------------------------------------------ contents
 
     def write(self) -> None:
-        with open(self.alone(self.new()), "wb") as file:
+        with open(self.alone(self.new()), "wb", opener=at_once) as file:
             file.write(self.random.randbytes(self.random.choice([0, 1, 4, 4, 100, 20_000])))
 
     def rewrite(self) -> None:
         """Equal size, within the same second, and every other time with the mtime as before."""
         path = self.alone(self.new())
-        with open(path, "wb") as file:
+        with open(path, "wb", opener=at_once) as file:
             file.write(b"AAAA")
         before = os.stat(path)
         if self.random.random() < 0.5:
             time.sleep(0.01)
-        with open(path, "wb") as file:
+        with open(path, "wb", opener=at_once) as file:
             file.write(self.random.choice([b"BBBB", b"CCCC"]))
         if self.random.random() < 0.5:
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
     def append(self) -> None:
-        with open(self.alone(self.old()), "ab") as file:
+        with open(self.alone(self.old()), "ab", opener=at_once) as file:
             file.write(b"more")
 
     def truncate(self) -> None:
@@ -146,7 +151,7 @@ class Churn:
     def hold_open(self) -> None:
         """Open for writing, as a database or a log does, and closed much later; it may be renamed meanwhile."""
         if len(self._open) < OPEN:
-            file = open(self.alone(self.new()), "ab", buffering=0)  # noqa: SIM115 (closed by `close`)
+            file = open(self.alone(self.new()), "ab", buffering=0, opener=at_once)  # noqa: SIM115 (closed by `close`)
             file.write(b"held open")
             other = self._open.pop(os.fstat(file.fileno()).st_ino, file)
             if other is not file:
@@ -168,7 +173,7 @@ class Churn:
         beside = path + b".new"  # where a FIFO may have got by a rename: to open that would wait for a reader
         free = os.path.isfile(beside) or not os.path.lexists(beside)
         if free and os.path.isfile(path) and not os.path.islink(path):
-            with open(beside, "wb") as file:
+            with open(beside, "wb", opener=at_once) as file:
                 file.write(self.random.randbytes(50))
             os.rename(path, path + b"~")
             os.rename(beside, path)
@@ -180,7 +185,7 @@ class Churn:
                 os.rename(self._choose(at + b"/log.%d" % number), at + b"/log.%d" % (number + 1))
         with contextlib.suppress(FileNotFoundError):
             os.rename(at + b"/log", at + b"/log.1")
-        with open(self.alone(at + b"/log"), "ab") as file:
+        with open(self.alone(at + b"/log"), "ab", opener=at_once) as file:
             file.write(b"first line\n")
 
     # ------------------------------------------------------------------ directories and what is neither
@@ -192,7 +197,7 @@ class Churn:
         path = self.new()
         os.makedirs(path + b"/q/w/e")
         for name in (b"/q/w/e/f", b"/q/g"):
-            with open(path + name, "wb") as file:
+            with open(path + name, "wb", opener=at_once) as file:
                 file.write(name)
 
     def unpack(self) -> None:
@@ -206,7 +211,7 @@ class Churn:
     def make_tree(self, path: bytes) -> None:
         os.makedirs(path + b"/q/w")
         for name in (b"/q/w/1", b"/q/w/2", b"/q/3", b"/4"):
-            with open(path + name, "wb") as file:
+            with open(path + name, "wb", opener=at_once) as file:
                 file.write(self.random.randbytes(30))
             os.utime(path + name, (10**9, 10**9))
 
@@ -257,7 +262,7 @@ class Churn:
             os.unlink(path)
         kind = self.random.choice(["file", "directory", "tree", "link", "special"])
         if kind == "file":
-            with open(path, "wb") as file:
+            with open(path, "wb", opener=at_once) as file:
                 file.write(self.random.randbytes(9))
         elif kind == "directory":
             os.mkdir(path)
