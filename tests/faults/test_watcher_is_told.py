@@ -41,7 +41,8 @@ def config(scene: Scene) -> Iterator[str]:
     text = scene.run(SOURCE_HOST, f"cat {CONFIG}")
     like_small = f"chown --reference={SMALL.path} {EXTRA.path}; chmod --reference={SMALL.path} {EXTRA.path}"
     scene.run("backup01", f"cp -p /etc/rsyncd.conf /srv/rsyncd.conf; mkdir {EXTRA.path}; {like_small}")
-    scene.run("backup01", f"printf '\\n[{EXTRA.mirror}]\\npath = {EXTRA.path}\\n' >> /etc/rsyncd.conf")
+    module = f"\\n[{EXTRA.mirror}]\\npath = {EXTRA.path}\\nsecrets file = /etc/rsyncd.secrets.d/small\\n"
+    scene.run("backup01", f"printf '{module}' >> /etc/rsyncd.conf")
     scene.run(SOURCE_HOST, f"mkdir {EXTRA.source}")
     try:
         yield text
