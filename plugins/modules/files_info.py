@@ -51,11 +51,11 @@ options:
         type: str
       owner:
         description:
-          - Name of the user to whom it is to belong. Without it, it may belong to anybody.
+          - Name or number of the user to whom it is to belong. Without it, it may belong to anybody.
         type: str
       group:
         description:
-          - Name of the group to which it is to belong. Without it, it may belong to any.
+          - Name or number of the group to which it is to belong. Without it, it may belong to any.
         type: str
   surplus:
     description:
@@ -143,18 +143,18 @@ def is_right(wanted):
     return (
         kind(now.st_mode)
         and wanted["mode"] in (None, stat.S_IMODE(now.st_mode))
-        and wanted["owner"] in (None, _name(pwd.getpwuid, now.st_uid))
-        and wanted["group"] in (None, _name(grp.getgrgid, now.st_gid))
+        and wanted["owner"] in (None, *_names(pwd.getpwuid, now.st_uid))
+        and wanted["group"] in (None, *_names(grp.getgrgid, now.st_gid))
         and (wanted["sha256"] is None or wanted["sha256"] == _sha256(wanted["path"]))
     )
 
 
-def _name(find, number):
-    """The name of a user or a group by its number, "" where it has none."""
+def _names(find, number):
+    """What a user or a group may be called by: its number, and its name where it has one."""
     try:
-        return find(number)[0]
+        return str(number), find(number)[0]
     except KeyError:
-        return ""
+        return (str(number),)
 
 
 def _sha256(path):

@@ -131,7 +131,7 @@ def test_a_deployment_host_by_host_ends_like_one_of_all(awx: Awx) -> None:
     """`serial` is a playbook's own: somebody's around the roles, a few hosts at a time."""
     site = (awx.folder / "project/playbooks/site.yml").read_text()
     one_by_one = site.replace("  gather_facts: false", "  gather_facts: false\n  serial: 1")
-    assert one_by_one.count("serial: 1") == 4
+    assert one_by_one.count("serial: 1") == 5
     (awx.folder / "project/playbooks/one-by-one.yml").write_text(one_by_one)
     job = awx.run("playbooks/one-by-one.yml")
     assert job.rc == 0

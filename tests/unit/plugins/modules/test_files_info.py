@@ -44,6 +44,15 @@ def test_what_is_as_it_is_to_be_is_not_named(module, tree):
     assert answer.data["changed"] is False
 
 
+def test_owners_may_be_given_by_their_numbers(module, tree):
+    """As where a role is told `id -g` of somebody who is not root."""
+    now = (tree / "file").stat()
+    entry = wanted(tree, owner=str(now.st_uid), group=str(now.st_gid))
+    assert module("files_info", files=[entry]).data["unlike"] == []
+    other = wanted(tree, owner=str(now.st_uid), group=str(now.st_gid + 1))
+    assert module("files_info", files=[other]).data["unlike"] == [str(tree / "file")]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
