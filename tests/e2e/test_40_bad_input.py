@@ -115,7 +115,10 @@ def test_other_mistakes_are_refused(deployed: Scene, mistake: str, programs: Non
 def test_a_module_that_the_daemon_does_not_have_is_refused(deployed: Scene) -> None:
     """As where the backup hosts are left out of a run."""
     more = {"name": "more", "source": "/srv/data/old", "path": "/srv/backup/more", "hosts": ["nfs01"]}
-    says = ["/more does not let nfs01 in: @ERROR: Unknown module 'more'", "Compare its lockstep_password, and the module"]
+    says = [
+        "/more does not let nfs01 in: @ERROR: Unknown module 'more'",
+        "Compare its lockstep_password, and the module",
+    ]
     refused(deployed, {"lockstep_mirrors": [HOME, more]}, says, "--limit", "nfs")
 
 
