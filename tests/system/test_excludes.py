@@ -134,3 +134,28 @@ def test_what_is_excluded_stays_on_the_target_in_a_reconcile(rig: Rig) -> None:
     assert not (rig.target / "other" / "top" / "g").exists()
     assert not (rig.target / "d" / "cache.txt").exists()
     assert not rig.watcher.target()["problems"]
+
+
+def test_a_file_that_comes_and_goes_takes_no_directory_along_that_holds_what_is_left_out(rig: Rig) -> None:
+    """C5: of its name on the target; nobody has asked what is there, for the source had a file."""
+    for folder in ("kept", "other"):
+        (rig.target / folder).mkdir()
+        (rig.target / folder / "a.swp").write_text("of the backup's own")
+    rig.start(exclude=EXCLUDE)
+    (rig.target / "foreign").mkdir()
+    (rig.target / "foreign" / "f").write_text("somebody's, and not left out")
+    rig.watcher.ask(command="pause")
+    for name in ("kept", "plain", "other", "foreign"):
+        (rig.source / name).write_text("x")
+        (rig.source / name).unlink()
+    rig.watcher.ask(command="resume")
+    rig.passed()
+    for folder in ("kept", "other"):
+        assert (rig.target / folder / "a.swp").read_text() == "of the backup's own"
+    (rig.source / "kept").write_text("in whose way it stands")
+    (rig.source / "kept").unlink()
+    rig.passed()
+    assert (rig.target / "kept" / "a.swp").exists()
+    assert not (rig.target / "plain").exists()
+    assert not (rig.target / "foreign").exists()
+    assert rig.watcher.target()["state"] == "live"

@@ -13,7 +13,7 @@ import pytest
 from lockstep.config import Target
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane
-from lockstep.transfer.outcome import IN_THE_WAY, made
+from lockstep.transfer.outcome import IN_THE_WAY, made, spared_a_directory
 
 DAEMON = Target("rsync://u@h/m", "rsync", "u", "h", 8730, "m", "", "/etc/secret", ("--bwlimit=1",))
 CONNECTED = [lane for lane in Lane if lane not in (Lane.LINK, Lane.FUZZY_ELSEWHERE)]  # the others need two names
@@ -168,8 +168,23 @@ def test_only_the_lane_of_removal_deletes(source: Path, target: Path, lane: Lane
     asked = carry_out(command.batch("rsync", folder(target), Lane.COUNT), source, b"d")
     assert asked.stdout == b"*deleting   d/f\n*deleting   d/\n"
     assert (target / "d/f").exists()
-    assert carry_out(command.batch("rsync", folder(target), Lane.REMOVE), source, b"d").returncode == 0
+    assert carry_out(command.batch("rsync", folder(target), Lane.REMOVE_TREES), source, b"d").returncode == 0
     assert not (target / "d").exists()
+
+
+def test_a_removal_of_files_takes_no_directory_that_something_is_in_and_tells(source: Path, target: Path) -> None:
+    for name in ("d", "empty"):
+        (target / name).mkdir()
+    for name in ("d/f", "plain", "cannot delete"):
+        (target / name).touch()
+    listed = (b"plain", b"cannot delete", b"empty")
+    done = carry_out(command.batch("rsync", folder(target), Lane.REMOVE), source, *listed)
+    assert (done.returncode, spared_a_directory(done.stdout)) == (0, False)
+    (target / "plain").touch()
+    done = carry_out(command.batch("rsync", folder(target), Lane.REMOVE), source, b"d", b"plain")
+    assert (done.returncode, spared_a_directory(done.stdout)) == (0, True)
+    assert [path.name for path in target.iterdir()] == ["d"]
+    assert (target / "d/f").exists()
 
 
 def test_a_listed_directory_brings_its_attributes_and_nothing_that_is_in_it(source: Path, target: Path) -> None:

@@ -238,3 +238,24 @@ def test_nothing_goes_by_an_answer_if_the_source_was_lost_while_it_was_read(rig:
 
     asyncio.run(lost())
     assert rig.verdicts == [Verdict.AGAIN]
+
+
+@pytest.mark.parametrize(
+    ("flags", "backlog", "refused", "trees"),
+    [
+        (GONE, False, False, False),
+        (GONE | DIRECTORY_GONE | PERMITTED, False, False, True),
+        (GONE | PERMITTED, True, False, True),  # a comparison told of all below it, too
+        (GONE, False, True, True),  # asked about
+    ],
+)
+def test_only_where_directories_are_known_to_go_may_one_go_with_all_below_it(
+    rig: Rig, flags: int, backlog: bool, refused: bool, trees: bool
+) -> None:
+    batch = Batch(Lane.REMOVE, backlog=backlog)
+    batch.take(b"f", Change(flags, 1.0))
+    if refused:
+        rig.standing.refuse(b"f", "a directory stands there", Change(GONE, 1.0), 1.0)
+    rig.ask(batch=batch)
+    assert rig.verdicts == [Verdict.GO]
+    assert batch.trees is trees

@@ -32,7 +32,7 @@ def within(work: Awaitable[T]) -> T:
 
 
 async def run(script: str, data: bytes = b"", on_start: Callable[[Process], None] = lambda process: None,
-              stdout: int | None = None) -> Ended:  # fmt: skip
+              stdout: int | None = None, tells: bool = False) -> Ended:  # fmt: skip
     """A shell in the place of rsync, fed with `data`; how it ended."""
     ends: list[Ended] = []
     over = asyncio.Event()
@@ -42,7 +42,7 @@ async def run(script: str, data: bytes = b"", on_start: Callable[[Process], None
         ends.append(how)
         over.set()
 
-    process = Process(["/bin/sh", "-c", script], ended, stdout)
+    process = Process(["/bin/sh", "-c", script], ended, stdout, tells)
     on_start(process)
     process.feed(data)
     await over.wait()
@@ -151,6 +151,11 @@ def test_the_output_goes_where_it_is_wanted(tmp_path: Path) -> None:
 
 def test_the_output_goes_nowhere_otherwise() -> None:
     assert within(run("cat > /dev/null; [ /proc/self/fd/1 -ef /dev/null ]")).code == 0
+
+
+@pytest.mark.parametrize(("tells", "read"), [(False, b"error\n"), (True, b"said\nerror\n")])
+def test_what_it_says_is_read_with_its_errors_where_that_is_wanted(tells: bool, read: bytes) -> None:
+    assert within(run("cat; echo said; echo error >&2", tells=tells)).stderr == read
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Callable
+from types import SimpleNamespace
+from typing import Any, Callable
 
 import pytest
 
 from lockstep.batch import Batch
-from lockstep.changes import CONTENT, DIRECTORY_GONE, Change
+from lockstep.changes import CONTENT, DIRECTORY_GONE, GONE, PERMITTED, Change
 from lockstep.config import load
 from lockstep.mirror import MirrorSync
 from lockstep.target import TargetSync
 from lockstep.transfer.command import Lane
 from lockstep.transfer.outcome import Outcome, Result
+from lockstep.transfer.process import Ended
 
 
 def with_target(tmp: Path, delete: str, do: Callable[[TargetSync], None]) -> None:
@@ -84,3 +86,32 @@ def test_a_release_reaches_the_deletions_that_are_told_and_not_handed_over(
 
     with_target(tmp_path, "true", release)
     assert told == ["released"]
+
+
+def test_a_refused_file_that_vanishes_stays_refused_until_its_deletion_was_asked_about(tmp_path: Path) -> None:
+    """What refused it may be a directory that holds what is left out, and stands there."""
+
+    def vanish(target: TargetSync) -> None:
+        target._confirm(sent(b"f"), Outcome(Result.PARTIAL, refused={b"f": "a directory stands in its way"}))
+        target._confirm(sent(b"f"), Outcome(Result.PARTIAL, vanished=frozenset({b"f"})))
+        assert target.live.paths[b"f"].flags & GONE
+        assert b"f" in target.standing.problems
+        target._confirm(sent(b"f"), Outcome(Result.CONFIRMED))
+        assert b"f" not in target.standing.problems
+
+    with_target(tmp_path, "true", vanish)
+
+
+@pytest.mark.parametrize(("trees", "asked_again"), [(False, True), (True, False)])
+def test_a_directory_where_a_file_went_is_asked_about(tmp_path: Path, trees: bool, asked_again: bool) -> None:
+    def end(target: TargetSync) -> None:
+        batch = Batch(Lane.REMOVE, trees=trees)
+        batch.take(b"f", Change(GONE | PERMITTED, 0.0))
+        target._under_way.add(batch)
+        target._batch_ended(batch, process, Ended(0, b"cannot delete non-empty directory: f\n", 0.0, 0.0))
+        assert not target._under_way
+        flags = {path: change.flags for path, change in target.live.paths.items()}
+        assert flags == ({b"f": GONE | DIRECTORY_GONE} if asked_again else {})
+
+    process: Any = SimpleNamespace(given_up=False, output=None)
+    with_target(tmp_path, "true", end)

@@ -20,6 +20,7 @@ class Batch:
     lane: Lane
     bulk: bool = False
     backlog: bool = False  # found by a reconcile, not by an event
+    trees: bool = False  # of a REMOVE: a directory may go with all below it
     replaces: bool = False  # what stands at its one name now stood as a directory before: that goes with all below it
     items: dict[bytes, Change] = field(default_factory=dict)
     listed: dict[bytes, bool] = field(default_factory=dict)

@@ -66,7 +66,7 @@ class Carrier:
         elif batch.lane in RENAMING:
             argv = command.batch(self._rsync, self._extras.target(), batch.lane)
         if argv is None:
-            self.pool.run(batch.lane, names, ended)
+            self.pool.run(Lane.REMOVE_TREES if batch.trees else batch.lane, names, ended)
         else:
             self.pool.run_alone(batch.lane, argv, names, ended)
 

@@ -19,7 +19,7 @@ from lockstep.config import Mirror
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
 from lockstep.look import look
-from lockstep.removal import Answer, is_permitted, must_ask, read_answer
+from lockstep.removal import Answer, is_permitted, must_ask, read_answer, stands_for_trees
 from lockstep.standing import Standing
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane
@@ -89,7 +89,9 @@ class Deletions:
         """Raises OSError when rsync cannot be started."""
         # what was refused may have been so for a directory that stands there on the target
         known = self._compared() and not any(path in self._standing.problems for path in batch.items)
-        if not must_ask(batch, self._filters(batch), known):
+        asks = must_ask(batch, self._filters(batch), known)
+        batch.trees = batch.lane is Lane.REMOVE and (asks or stands_for_trees(batch))
+        if not asks:
             self._count(batch, dict.fromkeys(batch.items, 1))
             return
         names = command.names(self._source.config.source, list(batch.listed))

@@ -212,7 +212,7 @@ def _deletion_defect(program: str) -> str | None:
         os.makedirs(os.path.join(there, _GONE))
         target = Target(f"file://{there}", "file", None, "", 0, "", there, None, ())
         names = command.names(os.fsencode(source), [os.fsencode(_GONE)])
-        done = _call(command.batch(program, target, command.Lane.REMOVE), names)
+        done = _call(command.batch(program, target, command.Lane.REMOVE_TREES), names)
         if done.returncode == 0 and not os.path.lexists(os.path.join(there, _GONE)):
             return None
         if b"invalid file mode" in done.stderr:

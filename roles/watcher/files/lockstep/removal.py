@@ -30,8 +30,16 @@ def must_ask(batch: Batch, filters: Filter, compared: bool = True) -> bool:
     """
     if not compared and not is_permitted(batch):
         return True
-    directories = any(change.flags & DIRECTORY_GONE for change in batch.items.values())
-    return directories and (bool(filters) or not is_permitted(batch))
+    return has_directories(batch) and (bool(filters) or not is_permitted(batch))
+
+
+def has_directories(batch: Batch) -> bool:
+    return any(change.flags & DIRECTORY_GONE for change in batch.items.values())
+
+
+def stands_for_trees(batch: Batch) -> bool:
+    """May a directory go with all below it though nobody asks?  A comparison has told of each of its entries."""
+    return batch.backlog or has_directories(batch)
 
 
 @dataclass

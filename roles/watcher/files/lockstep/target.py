@@ -45,7 +45,15 @@ from lockstep.renames import MANY, Renames
 from lockstep.sparing import Sparing
 from lockstep.standing import Standing
 from lockstep.transfer.command import Lane, can_be_renamed, patience
-from lockstep.transfer.outcome import Outcome, Result, cut_off, is_unwritable, made, stood_in_the_way
+from lockstep.transfer.outcome import (
+    Outcome,
+    Result,
+    cut_off,
+    is_unwritable,
+    made,
+    spared_a_directory,
+    stood_in_the_way,
+)
 from lockstep.transfer.process import Ended, Process, not_started
 from lockstep.transfer.tunnel import Tunnel
 
@@ -448,6 +456,12 @@ class TargetSync:
             if not self._stopped:
                 self._failed(outcome.reason, batch.lane if is_unwritable(ended.stderr) else None)
             return
+        if batch.lane is Lane.REMOVE and not batch.trees and spared_a_directory(ended.stderr):
+            for change in batch.items.values():  # a file went, and a directory stands there: only when asked about
+                change.flags = change.flags & ~PERMITTED | DIRECTORY_GONE
+            self._return(batch)
+            self.kick()
+            return
         if not outcome.proves_rest:
             self._send_again(batch, outcome)
         self._confirm(batch, outcome)
@@ -491,7 +505,8 @@ class TargetSync:
         now = time.monotonic()
         if batch.items:
             lane = batch.lane if self.pending or self._under_way else None
-            self.standing.confirmed([*batch.items, *batch.covered], outcome.refused, now, batch.started, lane)
+            paths = [path for path in chain(batch.items, batch.covered) if path not in outcome.vanished]
+            self.standing.confirmed(paths, outcome.refused, now, batch.started, lane)
             self._record(batch, outcome, now)
             if self.source.hooks is not None:
                 left = outcome.refused.keys() | outcome.vanished

@@ -25,7 +25,7 @@ from lockstep.transfer.command import Lane
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MIRROR, TARGET = ("mirror",), ("mirror", "target")
-LANES = tuple(lane.value for lane in Lane if lane is not Lane.COUNT)
+LANES = tuple(lane.value for lane in Lane if lane not in (Lane.COUNT, Lane.REMOVE_TREES))
 RESULTS = ("arrived", "incomplete", "failed")
 
 Document = dict[str, Any]

@@ -36,7 +36,9 @@ class Lane(Enum):
 
     CONTENT = "content"  # send whatever size and time say
     REST = "rest"  # send if size or time differ, else only attributes
-    REMOVE = "remove"  # delete what is missing here; only names proven to be missing may be listed
+    REMOVE = "remove"  # delete what is missing here; only names proven to be missing may be listed; no directory goes
+    # ... that something is in, and that is only told (outcome.spared_a_directory), but with this one it does
+    REMOVE_TREES = "remove-trees"
     REPLACE = (
         "replace"  # as CONTENT, and what stands there as a directory goes with all below it: to be asked about first
     )
@@ -55,7 +57,8 @@ _GLOB = frozenset(b"*?[")  # in a destination the daemon takes these for a patte
 _LANES = {
     Lane.CONTENT: ["-I", _NANOSECONDS, "--ignore-missing-args"],
     Lane.REST: [_NANOSECONDS, "--ignore-missing-args"],
-    Lane.REMOVE: [_NANOSECONDS, "--force", "--delete-missing-args"],
+    Lane.REMOVE: [_NANOSECONDS, "--delete-missing-args"],
+    Lane.REMOVE_TREES: [_NANOSECONDS, "--force", "--delete-missing-args"],
     Lane.REPLACE: ["-I", _NANOSECONDS, "--force", "--ignore-missing-args"],
     # the root's name ends in a slash, which for rsync means what is in it, too; nothing else may be listed with this
     Lane.ROOT: [_NANOSECONDS, "--filter=- /*"],

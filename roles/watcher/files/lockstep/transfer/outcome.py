@@ -109,6 +109,11 @@ def judge(code: int, stderr: bytes, source: bytes, listed: frozenset[bytes]) -> 
     return Outcome(Result.FAILED, reason(code, stderr))
 
 
+def spared_a_directory(stderr: bytes) -> bool:
+    """Does the REMOVE lane tell that a directory stands at one of its names, and something is in that?"""
+    return b"cannot delete non-empty directory: " in stderr
+
+
 def made(told: Iterable[bytes], code: int) -> set[bytes]:
     """The names that the LINK lane tells it has made (below the directory that it made them in).
 

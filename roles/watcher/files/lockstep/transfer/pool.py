@@ -162,7 +162,7 @@ class Pool:
                 raise
             process.output = output
         else:
-            process = Process(argv, self._ended)
+            process = Process(argv, self._ended, tells=lane is Lane.REMOVE)
         self._on_end[process] = self._spare_ended
         return process
 

@@ -61,10 +61,17 @@ class Ended:
 class Process:
     """A running rsync with a pipe to its stdin.
 
-    `on_end` is called once, from the event loop, with how it ended.  stdout goes to the given descriptor or nowhere.
+    `on_end` is called once, from the event loop, with how it ended.  stdout goes to the given descriptor or nowhere;
+    `tells`: to where stderr goes.
     """
 
-    def __init__(self, argv: list[str], on_end: Callable[[Process, Ended], None], stdout: Optional[int] = None) -> None:
+    def __init__(
+        self,
+        argv: list[str],
+        on_end: Callable[[Process, Ended], None],
+        stdout: Optional[int] = None,
+        tells: bool = False,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_end = on_end
         self._errors = bytearray()
@@ -86,7 +93,9 @@ class Process:
             ours.callback(os.close, self._stderr)
             if max(self._stderr, stderr_write) >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - KEPT_FREE:
                 raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-            if stdout is None:
+            if tells:
+                stdout = stderr_write
+            elif stdout is None:
                 stdout = os.open(os.devnull, os.O_WRONLY)
                 theirs.callback(os.close, stdout)
             whole = [*_dying_with_us(), *argv]
