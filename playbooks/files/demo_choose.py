@@ -6,8 +6,10 @@ the system as it is; elsewhere the error names what to install.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import shlex
 import shutil
 import socket
@@ -23,12 +25,19 @@ class ChoiceError(Exception):
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback interface on which nobody listens."""
-    found = [socket.create_server(("127.0.0.1", 0)) for _number in range(count)]
-    ports = [server.getsockname()[1] for server in found]
-    for server in found:
-        server.close()
-    return ports
+    """Ports of the loopback interface on which nobody listens.
+
+    They are below those that the kernel gives to clients (ip_local_port_range: from 32768), or a demo that is started
+    again could find its own taken by a connection of somebody else.
+    """
+    ports: list[int] = []
+    for port in random.sample(range(20_000, 32_000), 1000):
+        with contextlib.suppress(OSError):
+            socket.create_server(("127.0.0.1", port)).close()
+            ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise ChoiceError("nearly all ports from 20000 to 31999 are taken, and the demo needs some")
 
 
 def run(argv: list[str], folder: Path) -> str:

@@ -20,6 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests/tools"))
+
+from ports import free_port  # noqa: E402 (found by the line above)
+
 LIMIT = 15.0  # seconds for 200,000 files
 PER_FOLDER = 100
 
@@ -36,9 +40,7 @@ def make(top: Path, files: int) -> None:
 @contextlib.contextmanager
 def daemon(folder: Path) -> Iterator[str]:
     """The URL of a module that is the folder `copy`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     user = f"uid = {os.geteuid()}\ngid = {os.getegid()}\n" if os.geteuid() == 0 else ""
     module = f"[copy]\npath = {folder}/copy\nuse chroot = no\nread only = no\n{user}"
     (folder / "rsyncd.conf").write_text(f"port = {port}\naddress = 127.0.0.1\nlog file = {folder}/log\n{module}")

@@ -31,6 +31,7 @@ from typing import Any, Optional
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "roles/watcher/files"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "system"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 
 import rig
 from rig import PASSWORD, USER, Watcher, wait_for

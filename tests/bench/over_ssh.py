@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS / "system")]
+sys.path[:0] = [str(TESTS), str(TESTS / "system"), str(TESTS / "tools")]
 
 from sshd import Sshd  # noqa: E402
 

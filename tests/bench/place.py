@@ -8,11 +8,16 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Optional
 
 from bench import accounting, isolation
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+
+from ports import free_port
 
 USER, PASSWORD = "rsync_backup", "only-for-the-bench"
 
@@ -22,12 +27,6 @@ _NOBODY = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
 
 class BenchError(Exception):
     """A figure could not be taken; the text says why."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Place:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -16,6 +15,7 @@ from typing import Any
 from checkout import copy_checkout
 from playing import changed_in
 from polling import wait_for
+from ports import free_port
 
 TOKEN = "only-for-this-test-0123"
 INVENTORY = """
@@ -25,12 +25,6 @@ nfs02
 [monitoring]
 here ansible_connection=local
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Monitoring:

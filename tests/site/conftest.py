@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "system")]
+sys.path[:0] = [str(Path(__file__).parents[1] / room) for room in ("system", "tools")]
 
 from browser import Browser, browser  # noqa: E402 (found by the line above)
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rig import free_port, wait_for
+from ports import free_port
+from rig import wait_for
 
 DESKTOP, PHONE = (1280, 900), (390, 844)
 ARGUMENTS = (

@@ -14,16 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ports import free_port
 
 PACKAGE = Path(__file__).parents[2] / "roles/watcher/files"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PACKAGE)}
 USER, PASSWORD = "rsync_backup", "only-for-this-test"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 30.0, text: Callable[[], str] | str = "") -> Any:

@@ -12,7 +12,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from rig import free_port, wait_for
+from ports import free_port
+from rig import wait_for
 
 SSHD = "/usr/sbin/sshd"
 

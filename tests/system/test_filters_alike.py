@@ -147,7 +147,7 @@ def test_what_is_left_out_is_the_same_in_watching_batches_comparisons_and_deleti
         wait_for(
             partial(alike, turn),
             60,
-            lambda turn=turn: f"{turn}: {unlike} {left_out} {rig.watcher.status()} {rig.log()[-2000:]}",
+            lambda turn=turn: f"{turn}: {unlike} {left_out} {rig.log()[-3000:]}",
         )
         for path in seen(rig.source, filters):
             contents.pop(path, None)  # of another type there, which is not left out: that takes its place

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 import yaml
 from conftest import Rig
-from rig import free_port, wait_for
+from ports import free_port
+from rig import wait_for
 
 MONITORING = Path(__file__).parents[2] / "playbooks/files/monitoring"
 TOKEN = "only-for-this-test-0123"

@@ -114,6 +114,19 @@ def test_ports_are_free_and_different():
     assert len(set(ports)) == 20
     for port in ports:
         socket.create_server(("127.0.0.1", port)).close()
+        assert port < 32768, "a client may be given it while the demo stands still"
+
+
+def test_too_many_ports_are_an_error():
+    with pytest.raises(demo_choose.ChoiceError, match="nearly all ports"):
+        demo_choose.free_ports(1001)
+
+
+def test_a_port_that_is_taken_is_passed_over(monkeypatch):
+    taken = socket.create_server(("127.0.0.1", 0))
+    with taken:
+        monkeypatch.setattr(demo_choose.random, "sample", lambda *_drawn: [taken.getsockname()[1], 31_999])
+        assert demo_choose.free_ports(1) == [31_999]
 
 
 def test_an_rsync_that_is_installed_is_taken(programs, choose, folder):
