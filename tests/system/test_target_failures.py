@@ -116,7 +116,7 @@ def test_a_second_target_gets_everything_too(rig: Rig) -> None:
 def test_more_refused_names_than_are_remembered_are_no_endless_comparison(rig: Rig) -> None:
     """C16: with two remembered, the others are found again, but not at once and without end."""
     rig.watcher.program = [
-        "-c", "import sys, lockstep.target; lockstep.target.PROBLEMS = 2; "
+        "-c", "import sys, lockstep.refusals; lockstep.refusals.PROBLEMS = 2; "
         "from lockstep.cli import main; sys.exit(main())",
     ]  # fmt: skip
     for number in range(6):

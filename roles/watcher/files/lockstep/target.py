@@ -17,7 +17,6 @@ from itertools import chain
 from typing import Callable, Optional, Protocol
 
 from lockstep import logs
-from lockstep.backoff import Backoff
 from lockstep.batch import Batch
 from lockstep.carrier import OPTION_REFUSED, RENAMING, Carrier
 from lockstep.changes import (
@@ -40,9 +39,9 @@ from lockstep.plan import Plan, Planner
 from lockstep.preparing import Preparing
 from lockstep.reconcile import Reconcile
 from lockstep.record import Record
+from lockstep.refusals import Refusals
 from lockstep.remains import Remains
 from lockstep.renames import MANY, Renames
-from lockstep.sparing import Sparing
 from lockstep.standing import Standing
 from lockstep.transfer.command import Lane, can_be_renamed, patience
 from lockstep.transfer.outcome import (
@@ -52,7 +51,6 @@ from lockstep.transfer.outcome import (
     is_unwritable,
     made,
     spared_a_directory,
-    stood_in_the_way,
 )
 from lockstep.transfer.process import Ended, Process, not_started
 from lockstep.transfer.tunnel import Tunnel
@@ -63,8 +61,6 @@ QUIET = 1.0  # seconds without a change, after which the backlog goes in batches
 BACKLOG_NAMES = 500  # in smaller ones it delays live changes less
 BACKLOG_BYTES = 16 << 20
 SENDING = frozenset({Lane.CONTENT, Lane.REPLACE})  # whose files are sent whole
-PROBLEMS = 10_000  # paths refused by the target that are remembered one by one
-MORE_PROBLEMS, LONGEST = 60.0, 3600.0  # seconds until a comparison finds those again that are not
 
 
 class Source(Protocol):
@@ -127,14 +123,13 @@ class TargetSync:
         self._patience = patience(config)
         self._noted = 0.0  # when something changed last
         self._can_link = True  # until the target refuses it
-        self._more_problems = Backoff(MORE_PROBLEMS, LONGEST)
         self._needed_for: Optional[set[bytes]] = None
-        self._refusals = Sparing()
         self._under_way: set[Batch] = set()
         self._on_state = on_state
         self._kicked: Optional[asyncio.Handle] = None
         self._stopped = False
         self._log = logs.about(log, mirror=source.config.name, target=config.name)
+        self._refusals = Refusals(self.standing, self.record, self.live, self.reconcile, self._log)
 
     # ------------------------------------------------------------------ what changed
 
@@ -413,7 +408,7 @@ class TargetSync:
             self.kick()  # for what waited behind it
             self._on_state()
         else:
-            self._refuse(batch, outcome)
+            self._refusals.note(batch, outcome)
             batch.items = {path: change for path, change in batch.items.items() if path not in outcome.refused}
             self._return(batch)
             if verdict is Verdict.FAILED:
@@ -463,22 +458,8 @@ class TargetSync:
             self.kick()
             return
         if not outcome.proves_rest:
-            self._send_again(batch, outcome)
+            self._refusals.send_others_again(batch, outcome)
         self._confirm(batch, outcome)
-
-    def _send_again(self, batch: Batch, outcome: Outcome) -> None:
-        """Something was refused, and which names that were is only rsync's word; the others go without them, and count
-        as arrived when their rsync has nothing to complain of."""
-        told = outcome.refused.keys() | outcome.vanished
-        rest = {path: change for path, change in batch.items.items() if path not in told}
-        new = len(self.standing.problems) < PROBLEMS and any(map(self.standing.is_new_problem, outcome.refused))
-        if outcome.refused and len(rest) == len(batch.items) and not new:
-            # a directory that is listed for its times: the next batch would be the same one
-            outcome.refused.update(dict.fromkeys(rest, next(iter(outcome.refused.values()))))
-            return
-        batch.items = {path: change for path, change in batch.items.items() if path in told}
-        batch.covered.clear()
-        self.live.put_back(rest.items())
 
     def _made(self, batch: Batch, process: Process, ended: Ended, outcome: Outcome) -> None:
         """What could not be made of what the target has is sent; whether the target is down that will show."""
@@ -524,7 +505,7 @@ class TargetSync:
         for path in outcome.vanished:
             change = batch.items.get(path)
             self.live.note(path, GONE, now if change is None else change.since)
-        self._refuse(batch, outcome)
+        self._refusals.note(batch, outcome)
         delete = self.source.config.delete
         if batch.items and (delete.found or delete.start) and not self._stopped:
             self._clear_remains()
@@ -572,37 +553,6 @@ class TargetSync:
         for path, change in batch.items.items():
             if self._look(path) is not None:
                 self.live.note(path, change.flags & ~PERMITTED, now)
-
-    def _refuse(self, batch: Batch, outcome: Outcome) -> None:
-        """Remember what was refused, to be tried again; one line in the log, however many there are."""
-        now = time.monotonic()
-        for path in [path for path, why in outcome.refused.items() if stood_in_the_way(why)]:
-            change = batch.items.get(path)
-            if change is not None and not change.flags & DIRECTORY_GONE:
-                # it may be replaced, but not unasked: all below it goes with it
-                self.live.note(path, change.flags | DIRECTORY_GONE, change.since)
-                del outcome.refused[path]
-        new = [path for path in outcome.refused if self.standing.is_new_problem(path)]
-        if new and self._refusals.may(now):
-            first, why = os.fsdecode(new[0]), outcome.refused[new[0]]
-            self._log.warning("%d names refused, the first: %s: %s%s", len(new), first, why, self._refusals.untold())
-        elif new:
-            self._refusals.keep_back()
-        if not self.standing.problems:
-            self._more_problems.reset()
-        more = []
-        if outcome.refused:
-            path, why = next(iter(outcome.refused.items()))
-            others = f", and {len(outcome.refused) - 1:,} more" if len(outcome.refused) > 1 else ""
-            self.record.failed(why, now, len(outcome.refused), f"{os.fsdecode(path) or '.'}: {why}{others}")
-        for path, why in outcome.refused.items():
-            change = batch.items.get(path) or Change(ATTRIBUTES, now)
-            if len(self.standing.problems) < PROBLEMS or not self.standing.is_new_problem(path):
-                self.standing.refuse(path, why, change, now)
-            else:
-                more.append(change)
-        if more:
-            self.reconcile.want_all_later(more, self._more_problems)
 
     def _return(self, batch: Batch) -> None:
         self._under_way.discard(batch)
