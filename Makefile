@@ -14,7 +14,7 @@ HERE := $(COLLECTIONS)/ansible_collections/lockstep/realtime
 export ANSIBLE_COLLECTIONS_PATH := $(COLLECTIONS)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help venv demo demo-down bench bench-core bench-ssh test test-quick test-unit test-system test-churn test-workloads test-sanity test-e2e test-lifecycle test-nfs test-exports test-topologies test-firewall test-migrate docs-nfs test-faults faults-of-targets faults-of-sources fault-of-a-million test-faults-short soak fuzz lint lint-ansible types test-older-core test-newer-core test-molecule docs test-docs gates build clean
+.PHONY: help venv demo demo-down bench bench-core bench-ssh bench-site test test-quick test-unit test-system test-churn test-workloads test-sanity test-e2e test-lifecycle test-nfs test-exports test-topologies test-firewall test-migrate docs-nfs test-faults faults-of-targets faults-of-sources fault-of-a-million test-faults-short soak fuzz lint lint-ansible types test-older-core test-newer-core test-molecule docs test-docs gates build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -190,6 +190,10 @@ bench: venv ## side by side with lsyncd and the guides' scripts, as docs/benchma
 bench-ssh: venv ## the lag of isolated changes over ssh beside the plain daemon's, in one run
 	@tests/install-needs rsync openssh-client openssh-server
 	$(BIN)/python tests/bench/over_ssh.py
+
+bench-site: venv $(HERE) ## as root, seconds of site.yml on two lab hosts that have everything already
+	@tests/install-needs
+	$(BIN)/python tests/bench/site.py
 
 bench-core: venv ## CPU time of the pure core: from events to batches
 	$(BIN)/python tests/bench/core.py

@@ -310,12 +310,20 @@ def test_a_directory_replaced_by_something_else_is_a_deletion_too(rig: Rig, tmp_
     _release(rig)
 
 
-def test_a_file_gone_before_the_first_comparison_takes_no_old_directory_of_its_name_along(rig: Rig) -> None:
-    """C8: the target may have anything there until it was compared; the deletion came while it was away."""
+@pytest.mark.parametrize("exclude", [[], ["*.swp"]])
+def test_a_file_gone_before_the_first_comparison_takes_no_old_directory_of_its_name_along(
+    rig: Rig, exclude: list[str]
+) -> None:
+    """C8: the target may have anything there until it was compared; the deletion came while it was away.
+
+    A release lets that go, and nothing of what is left out (C5).
+    """
     (rig.source / "d").write_text("a file by now")
     _fill(rig.target / "d")
+    if exclude:
+        (rig.target / "d" / "a.swp").write_text("x")
     rig.daemon.kill()
-    rig.watcher.mirrors[0]["max_delete"] = LIMIT
+    rig.watcher.mirrors[0].update(max_delete=LIMIT, exclude=exclude)
     rig.watcher.write()
     rig.watcher.start(wait=False)
     rig.watcher.wait_state("down")
@@ -325,9 +333,15 @@ def test_a_file_gone_before_the_first_comparison_takes_no_old_directory_of_its_n
     rig.daemon.start()
     rig.watcher.wait_state("held")
     _flows(rig, "beside")
-    assert _count(rig.target / "d") == FILES
-    assert rig.watcher.target()["held"]["deletions"] == FILES + 1
-    _release(rig)
+    assert _count(rig.target / "d") == FILES + len(exclude)
+    assert rig.watcher.target()["held"]["deletions"] == (FILES if exclude else FILES + 1)
+    if exclude:
+        assert rig.watcher.command("release", "data", "--socket", str(rig.watcher.socket)).returncode == 0
+        wait_for(lambda: _count(rig.target / "d") == 1, 20, rig.log)
+        rig.passed()
+        assert (rig.target / "d" / "a.swp").read_text() == "x"
+    else:
+        _release(rig)
 
 
 def test_delete_false_never_deletes(rig: Rig) -> None:

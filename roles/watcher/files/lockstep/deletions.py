@@ -151,6 +151,9 @@ class Deletions:
         else:
             if answer.instead is not None:
                 batch.listed = dict.fromkeys(answer.instead, True)
+            for path, count in answer.entries.items():
+                if count > 1:  # leave to let it go is leave for a directory, also where a file went at the source
+                    batch.items[path].flags |= DIRECTORY_GONE
             self._count(batch, answer.entries)
 
     def _may(self, batch: Batch) -> bool:
