@@ -15,7 +15,11 @@ APT = """#!/bin/sh
 mkdir "{folder}/lock" || exit 100
 sleep 0.3
 for last; do :; done
-case " $* " in *" install "*) echo "$last" >> "{folder}/installed"; : > "{folder}/$last"; chmod +x "{folder}/$last";; esac
+case " $* " in *" install "*)
+  echo "$last" >> "{folder}/installed"
+  : > "{folder}/$last"
+  chmod +x "{folder}/$last"
+esac
 rmdir "{folder}/lock"
 """
 
