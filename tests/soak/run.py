@@ -104,6 +104,7 @@ class Soak:
         watcher = self.rig.watcher
         watcher.wait_answers()
         found: list[str] = []
+        result = "equal trees"
 
         def equal() -> bool:
             watcher.wait_in_step(seconds=300)
@@ -113,7 +114,11 @@ class Soak:
         try:
             wait_for(equal, 60)
         except AssertionError:
+            result = "NOT equal"
             self.problems.append(f"not equal after {self.load.churn.number} operations: {found[:10]}")
+        latest = self.sampler.samples[-1:]
+        told = f", {latest[0].memory / 1024:.1f} MB after {latest[0].at:.0f} s" if latest else ""
+        print(f"soak: {self.load.churn.number} operations, {result}{told}", flush=True)
 
     def _rest(self) -> Sample:
         """A sample of a moment with nothing to do."""
@@ -163,6 +168,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--results", type=Path, help="where to write everything as JSON")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # with all that it started
     print(f"soak: {given.hours * 3600:.0f} s, seed {given.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="lockstep-soak-") as name, assembled(Path(name)) as rig:
         soak = Soak(rig, Path(name), given.seed)

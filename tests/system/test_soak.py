@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+from rig import processes, wait_for
 
 RUN = Path(__file__).parents[1] / "soak/run.py"
 
@@ -22,3 +26,16 @@ def test_a_short_soak_ends_well_and_tells_what_it_measured(tmp_path: Path) -> No
     assert found["idle"]["watches"] == found["directories"] > 1
     assert len(found["samples"]) > 10
     assert "equal trees, flat, nothing left behind" in done.stdout
+    assert done.stdout.count("operations, equal trees, ") == found["checks"]
+
+
+def test_one_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path) -> None:
+    argv = [sys.executable, str(RUN), "--hours", "1", "--seed", "3"]
+    with subprocess.Popen(argv, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.DEVNULL) as soak:
+        try:
+            wait_for(lambda: any("--files-from" in line for line in processes(f"{tmp_path}/").values()), 30)
+        finally:
+            soak.send_signal(signal.SIGTERM)
+        assert soak.wait(60) == 143
+    assert not processes(f"{tmp_path}/")
+    assert not list(tmp_path.iterdir())
