@@ -14,7 +14,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.lockstep.realtime.plugins.plugin_utils._mirrors import Mirror
 
 # What a mirror takes of one target at most, far away and with everything happening at once: roles/watcher/README.md.
-A_MIRROR = 30
+A_MIRROR = 31
 # A link that was cut, or a host that lost its power, leaves its connections behind until the daemon's timeout is over.
 # So there is room for those that are, and for two times those that were.
 TIMES = 3

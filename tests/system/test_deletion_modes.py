@@ -139,3 +139,34 @@ def test_no_mode_deletes_more_than_max_delete_allows(rig: Rig, mode: str) -> Non
     wait_for(lambda: len(list(rig.target.iterdir())) in left, 30, rig.log)
     rig.watcher.ask(command="release", mirror="data")
     wait_for(lambda: len(list(rig.target.iterdir())) == 10, 30, rig.log)
+
+
+def test_running_deletes_no_directory_where_a_file_of_its_name_is_seen_to_go(rig: Rig) -> None:
+    """It went while nobody watched, and stays."""
+    (rig.source / "d").mkdir()
+    for number in range(5):
+        (rig.source / "d" / str(number)).write_text("x")
+    rig.start(delete="running")
+    rig.equal()
+    rig.watcher.stop()
+    shutil.rmtree(rig.source / "d")
+    rig.watcher.start()
+    rig.passed()
+    assert (rig.target / "d" / "0").exists()
+    rig.watcher.ask(command="pause", mirror="data")
+    (rig.source / "d").write_text("x")
+    (rig.source / "d").unlink()
+    rig.watcher.ask(command="resume", mirror="data")
+    rig.passed()
+    assert (rig.target / "d" / "0").exists()
+
+
+@pytest.mark.parametrize("exclude", [[], ["*.swp"]])
+def test_startup_deletes_beside_what_is_left_out(rig: Rig, exclude: list[str]) -> None:
+    """In a directory that the source no longer has."""
+    (rig.target / "gone").mkdir()
+    (rig.target / "gone" / "other").write_text("x")
+    (rig.target / "gone" / "kept.swp").write_text("x")
+    rig.start(delete="startup", exclude=exclude)
+    rig.passed()
+    assert not (rig.target / "gone" / "other").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 from conftest import Rig
@@ -144,11 +145,11 @@ def test_a_file_that_comes_and_goes_takes_no_directory_along_that_holds_what_is_
     rig.start(exclude=EXCLUDE)
     (rig.target / "foreign").mkdir()
     (rig.target / "foreign" / "f").write_text("somebody's, and not left out")
-    rig.watcher.ask(command="pause")
+    rig.watcher.ask(command="pause", mirror="data")
     for name in ("kept", "plain", "other", "foreign"):
         (rig.source / name).write_text("x")
         (rig.source / name).unlink()
-    rig.watcher.ask(command="resume")
+    rig.watcher.ask(command="resume", mirror="data")
     rig.passed()
     for folder in ("kept", "other"):
         assert (rig.target / folder / "a.swp").read_text() == "of the backup's own"
@@ -159,3 +160,48 @@ def test_a_file_that_comes_and_goes_takes_no_directory_along_that_holds_what_is_
     assert not (rig.target / "plain").exists()
     assert not (rig.target / "foreign").exists()
     assert rig.watcher.target()["state"] == "live"
+
+
+def test_an_empty_directory_that_is_left_out_stays_where_a_file_of_its_name_went(rig: Rig) -> None:
+    """C5: the pattern is of directories alone, so the file is not left out."""
+    (rig.target / "cache").mkdir()
+    rig.start(exclude=["cache/"])
+    rig.watcher.ask(command="pause", mirror="data")
+    (rig.source / "cache").write_text("x")
+    (rig.source / "cache").unlink()
+    rig.watcher.ask(command="resume", mirror="data")
+    rig.passed()
+    assert (rig.target / "cache").is_dir()
+
+
+def test_files_that_came_back_behind_a_spared_directory_need_no_question_each(rig: Rig) -> None:
+    """Of a batch only the name at which a directory stands is asked about."""
+    for number in range(300):
+        (rig.source / f"f{number:03}").write_text("x")
+    rig.start(exclude=["*.swp"])
+    rig.passed()
+    (rig.target / "kept").mkdir()
+    (rig.target / "kept" / "a.swp").write_text("x")
+    rig.daemon.freeze()
+    rig.watcher.ask(command="pause", mirror="data")
+    (rig.source / "kept").write_text("x")
+    (rig.source / "kept").unlink()
+    for number in range(300):
+        (rig.source / f"f{number:03}").unlink()
+    time.sleep(1)
+    rig.watcher.ask(command="resume", mirror="data")
+    wait_for(lambda: rig.watcher.target()["in_flight"] > 200, 10, rig.log)
+    for number in range(300):
+        (rig.source / f"f{number:03}").write_text("back")
+    time.sleep(1)
+    rig.daemon.freeze(False)
+    wait_for(
+        lambda: all(
+            (rig.target / f"f{number:03}").exists() and (rig.target / f"f{number:03}").read_text() == "back"
+            for number in range(300)
+        ),
+        90,
+        "back",
+    )
+    rig.watcher.wait_in_step()
+    assert rig.log().count(" replace: b") < 20

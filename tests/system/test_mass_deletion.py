@@ -363,3 +363,73 @@ def test_delete_false_never_deletes(rig: Rig) -> None:
     rig.watcher.ask(command="resume", mirror="data")
     assert "in its way" in rig.watcher.wait_state("behind")["reason"]
     assert _count(rig.target / "e") == 5
+
+
+def test_leave_to_delete_a_file_is_none_for_a_directory_in_whatever_batch(rig: Rig) -> None:
+    """C8: what a file of that name became on the target is counted before it goes."""
+    (rig.source / "d").mkdir()
+    for number in range(100):
+        (rig.source / "d" / str(number)).write_text("x")
+    (rig.source / "f").write_text("x")
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    (rig.target / "f").unlink()
+    (rig.target / "f").mkdir()
+    for number in range(50):
+        (rig.target / "f" / str(number)).write_text("of somebody else")
+    (rig.source / "d").rename(rig.source.parent / "away d")  # whole, and at once
+    rig.watcher.wait_state("held")
+    (rig.source / "f").unlink()
+    wait_for(lambda: rig.watcher.target()["held"]["deletions"] == 102, 10, rig.log)
+    (rig.source / "beside").touch()
+    wait_for((rig.target / "beside").exists, 30, rig.log)
+    rig.watcher.ask(command="release", mirror="data")
+    wait_for(lambda: not (rig.target / "d").exists(), 30, rig.log)
+    time.sleep(2)
+    assert len(list((rig.target / "f").iterdir())) == 50
+
+
+def test_one_release_is_enough_where_one_file_is_beside_what_is_left_out(rig: Rig) -> None:
+    """C8, C5."""
+    (rig.source / "d").write_text("a file by now")
+    (rig.target / "d").mkdir()
+    (rig.target / "d" / "a.swp").write_text("x")
+    (rig.target / "d" / "f").write_text("x")
+    rig.daemon.kill()
+    rig.watcher.mirrors[0].update(max_delete={"percent": 0, "at_least": 0}, exclude=["*.swp"])
+    rig.watcher.write()
+    rig.watcher.start(wait=False)
+    rig.watcher.wait_state("down")
+    events = rig.watcher.status()["mirrors"][0]["events"]
+    (rig.source / "d").unlink()
+    wait_for(lambda: rig.watcher.status()["mirrors"][0]["events"] > events, 10, rig.log)
+    rig.daemon.start()
+    rig.watcher.wait_state("held")
+    (rig.source / "beside").touch()
+    wait_for((rig.target / "beside").exists, 10, rig.log)
+    wait_for(lambda: rig.watcher.target()["reconcile"]["state"] == "done", 10, rig.log)
+    assert rig.watcher.ask(command="release", mirror="data")["ok"]
+    wait_for(lambda: not (rig.target / "d" / "f").exists(), 8, rig.log)
+    assert (rig.target / "d" / "a.swp").exists()
+
+
+def test_a_release_is_not_undone_by_another_mass_deletion_in_the_same_batch(rig: Rig) -> None:
+    """C8: what was let go goes, what came with it is held."""
+    for folder in ("d", "e"):
+        (rig.source / folder).mkdir()
+        for number in range(100):
+            (rig.source / folder / str(number)).write_text("x")
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    (rig.source / "d").rename(rig.source.parent / "away d")  # whole, and at once
+    rig.watcher.wait_state("held")
+    wait_for(lambda: rig.watcher.target()["held"]["paths"] == ["d"], 10, rig.log)
+    rig.watcher.ask(command="pause", mirror="data")
+    rig.watcher.ask(command="release", mirror="data")
+    (rig.source / "e").rename(rig.source.parent / "away e")
+    wait_for(lambda: rig.watcher.status()["watches"]["used"] == 1, 10, rig.log)
+    rig.watcher.ask(command="resume", mirror="data")
+    rig.watcher.wait_state("held")
+    time.sleep(2)
+    assert not (rig.target / "d").exists()
+    assert len(list((rig.target / "e").iterdir())) == 100

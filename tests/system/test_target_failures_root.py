@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -119,3 +121,50 @@ def test_a_directory_whose_time_cannot_be_set_keeps_nothing_in_it_from_arriving(
     assert [problem["path"] for problem in rig.watcher.target()["problems"]] == ["d"]
     assert rig.watcher.target()["batches"] < 80, "the same again and again"
     assert len(list((rig.target / "d").iterdir())) == 20
+
+
+def test_what_a_daemon_says_to_everyone_is_no_complaint_about_names(stubborn: tuple[Rig, Namespace]) -> None:
+    """C11: its motd comes on stdout, which is read where files are deleted."""
+    rig, space = stubborn
+    (rig.watcher.folder / "motd").write_text("Welcome to the backup host.\nUse by others is refused.\n")
+    rig.daemon.kill()
+    rig.daemon.write(("backup",), extra=f"motd file = {rig.watcher.folder}/motd")
+    rig.daemon.start()
+    for name in ("a", "stays", "z"):
+        (rig.source / name).write_text(name)
+    rig.start()
+    rig.equal()
+    fixed = rig.target / "stays"
+    space.bind(fixed, fixed)
+    rig.watcher.ask(command="pause", mirror="data")
+    for name in ("a", "stays", "z"):
+        (rig.source / name).unlink()
+    rig.watcher.ask(command="resume", mirror="data")
+    rig.watcher.wait_state("behind")
+    problems = rig.watcher.target()["problems"]
+    assert [problem["path"] for problem in problems] == ["stays"]
+    assert "Welcome" not in json.dumps(problems)
+    space.umount(fixed)
+    rig.equal()
+
+
+def test_what_a_comparison_on_schedule_deletes_spares_nothing_of_live_deletions(
+    stubborn: tuple[Rig, Namespace],
+) -> None:
+    """C1: it leaves something out, and a live deletion that goes in one batch with its does not."""
+    rig, space = stubborn
+    (rig.source / "d").mkdir()
+    for name in ("a.tmp", "b"):
+        (rig.source / "d" / name).write_text(name)
+    rig.start(reconcile_exclude=["*.tmp"], reconcile_every=2)
+    rig.equal()
+    old = rig.target / "old"
+    old.write_text("of nobody")
+    space.bind(old, old)
+    rig.watcher.wait_state("behind")
+    rig.watcher.ask(command="pause", mirror="data")
+    shutil.rmtree(rig.source / "d")
+    time.sleep(9)  # its next try is due, and waits for the end of the pause
+    space.umount(old)
+    rig.watcher.ask(command="resume", mirror="data")
+    rig.equal()

@@ -152,8 +152,10 @@ class Deletions:
             if answer.instead is not None:
                 batch.listed = dict.fromkeys(answer.instead, True)
             for path, count in answer.entries.items():
-                if count > 1:  # leave to let it go is leave for a directory, also where a file went at the source
-                    batch.items[path].flags |= DIRECTORY_GONE
+                change, within = batch.items[path], count - (path in batch.listed)
+                if within > 0 and not change.flags & DIRECTORY_GONE:
+                    # leave to delete a file is none for a directory, and from now on it is leave for that
+                    change.flags = change.flags & ~PERMITTED | DIRECTORY_GONE
             self._count(batch, answer.entries)
 
     def _may(self, batch: Batch) -> bool:
@@ -179,11 +181,15 @@ class Deletions:
             doubtful = not self._standing.held and not self.guard.would_exceed(count, at_most, now)
             if not self._standing.held:
                 self._standing.went_before = math.inf if self._standing.was_held else self.guard.recent(now)
-            self.hold(batch.items, max(total, count), entries)
+            kept = {path: change for path, change in batch.items.items() if not change.flags & PERMITTED}
+            self.hold(kept, max(total, count), entries)
             if doubtful:
                 self._standing.doubted = now
                 self._on_doubt()
             verdict = Verdict.HELD
+            if len(kept) < len(batch.items):  # what was let through before goes without the others
+                batch.items = {path: change for path, change in batch.items.items() if path not in kept}
+                verdict = Verdict.AGAIN
         else:
             self.guard.record(count, now)
             for change in batch.items.values() if something else ():

@@ -23,6 +23,7 @@ from lockstep.changes import (
     GONE,
     MOVED,
     PERMITTED,
+    SPARING,
     STRUCTURE,
     SUBTREE,
     SUSPECT,
@@ -223,14 +224,18 @@ class Planner:
         if not top:
             self._plan.root_missing = True
             return
-        if top != path and not self._delete:  # the whole directory is another deletion than the one that may go
-            self._taken.add(path)
-            self._plan.settled.append(path)
-            return
+        if top != path and not self._delete:
+            # the whole directory is another deletion than the one that may go, which goes by itself
+            whole = self._changes.paths.get(top)
+            if whole is None or not whole.flags & PERMITTED:
+                top = path
         if self._needed(top):
             return
         known = self._changes.paths.get(top) if top != path else None
         batch = self._batch(Lane.REMOVE)
+        other = next(iter(batch.items.values()), None)
+        if other is not None and (other.flags ^ change.flags) & SPARING:
+            return  # other things are to stay there than here: the next batch
         if self._blocked(top, batch) or not self._structure_with(batch, top):
             return
         if top != path:

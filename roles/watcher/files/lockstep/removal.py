@@ -30,7 +30,13 @@ def must_ask(batch: Batch, filters: Filter, compared: bool = True) -> bool:
     """
     if not compared and not is_permitted(batch):
         return True
-    return has_directories(batch) and (bool(filters) or not is_permitted(batch))
+    if filters and any(filters.hidden(path, True) for path in batch.items):
+        return True  # a file went, and a directory of its name is left out: that may be there, with nothing in it
+    if not has_directories(batch):
+        return False
+    # with a directory in the batch none of them is spared for what is in it: also not one where a file went
+    alike = all(change.flags & DIRECTORY_GONE for change in batch.items.values())
+    return bool(filters) or not is_permitted(batch) or not alike
 
 
 def has_directories(batch: Batch) -> bool:

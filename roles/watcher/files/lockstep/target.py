@@ -51,6 +51,7 @@ from lockstep.transfer.outcome import (
     is_unwritable,
     made,
     spared_a_directory,
+    spared_directories,
 )
 from lockstep.transfer.process import Ended, Process, not_started
 from lockstep.transfer.tunnel import Tunnel
@@ -451,8 +452,12 @@ class TargetSync:
             if not self._stopped:
                 self._failed(outcome.reason, batch.lane if is_unwritable(ended.stderr) else None)
             return
-        if batch.lane is Lane.REMOVE and not batch.trees and spared_a_directory(ended.stderr):
-            for change in batch.items.values():  # a file went, and a directory stands there: only when asked about
+        delete = self.source.config.delete
+        asks = delete.found or delete.start  # else what went unseen stays, and so does what stands there now
+        if batch.lane is Lane.REMOVE and not batch.trees and asks and spared_a_directory(ended.stderr):
+            # a file went, and a directory stands there: only when asked about
+            for path in spared_directories(ended.stderr, self.source.config.source, frozenset(batch.items)):
+                change = batch.items[path]
                 change.flags = change.flags & ~PERMITTED | DIRECTORY_GONE
             self._return(batch)
             self.kick()

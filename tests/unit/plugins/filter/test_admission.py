@@ -72,7 +72,7 @@ def test_there_is_room_for_every_mirror_and_for_what_was_cut_off():
     of_one, of_three = (
         daemon_connections(m, "backup01", FLEET, HOSTVARS) for m in ([{**DATA, "hosts": ["nfs01"]}], [DATA])
     )
-    assert of_one == 3 * 30 + 8
+    assert of_one == 3 * 31 + 8
     assert of_three == 3 * of_one
     assert daemon_connections([HOME], "backup01", FLEET, HOSTVARS) == 0
 

@@ -164,7 +164,8 @@ def _target(target: Target, timeout: int = IO_TIMEOUT, below: str = "") -> list[
         return [*options, "--", "/", remote_shell.place(target, below)]
     options = [f"--timeout={timeout}", *target.rsync_options]
     if target.scheme == "rsync":
-        options += ["--sockopts=TCP_NODELAY", f"--contimeout={CONNECT_TIMEOUT}"]
+        # what a daemon says to everyone is no word on a name: of REMOVE, stdout is read like stderr
+        options += ["--no-motd", "--sockopts=TCP_NODELAY", f"--contimeout={CONNECT_TIMEOUT}"]
         if target.password_file:
             options.append(f"--password-file={target.password_file}")
         user = f"{target.user}@" if target.user else ""

@@ -114,6 +114,13 @@ def spared_a_directory(stderr: bytes) -> bool:
     return b"cannot delete non-empty directory: " in stderr
 
 
+def spared_directories(stderr: bytes, source: bytes, paths: frozenset[bytes]) -> set[bytes]:
+    """Which of the listed paths those are; all of them where nobody knows."""
+    listed = Listed(source, paths)
+    lines = (line for line in stderr.splitlines() if spared_a_directory(line))
+    return set().union(*map(listed.meant, lines)) or set(paths)
+
+
 def made(told: Iterable[bytes], code: int) -> set[bytes]:
     """The names that the LINK lane tells it has made (below the directory that it made them in).
 
