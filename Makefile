@@ -14,7 +14,7 @@ HERE := $(COLLECTIONS)/ansible_collections/lockstep/realtime
 export ANSIBLE_COLLECTIONS_PATH := $(COLLECTIONS)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help venv demo demo-down bench bench-core bench-ssh bench-site test test-quick test-unit test-system test-churn test-workloads test-sanity test-e2e test-lifecycle test-nfs test-exports test-topologies test-firewall test-migrate docs-nfs test-faults faults-of-targets faults-of-sources fault-of-a-million test-faults-short soak fuzz lint lint-ansible types test-older-core test-newer-core test-molecule docs test-docs gates build clean
+.PHONY: help venv demo demo-down bench bench-core bench-ssh bench-site test test-quick test-unit test-system test-churn test-workloads test-sanity test-e2e test-lifecycle test-nfs test-exports test-topologies test-firewall test-migrate docs-nfs test-faults faults-of-targets faults-of-sources fault-of-a-million test-faults-short soak fuzz lint lint-ansible types test-python test-older-core test-newer-core test-molecule docs test-docs gates build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -198,9 +198,21 @@ bench-site: venv $(HERE) ## as root, seconds of site.yml on two lab hosts that h
 bench-core: venv ## CPU time of the pure core: from events to batches
 	$(BIN)/python tests/bench/core.py
 
+# What runs on managed hosts, under another Python than that of the tools; the hosts' oldest is 3.9.
+AT ?= python3.9
+test-python: $(HERE) ## the watcher, alone and with a real daemon, and the modules under another Python (AT=python3.9)
+	@command -v '$(AT)' >/dev/null || { echo 'make: there is no $(AT) here: make test-python AT=/path/to/python3.x' >&2; exit 1; }
+	@tests/install-needs $(UNIT_NEEDS) openssh-server acl inotify-tools chromium chromium-driver $(WORKLOADS)
+	@mkdir -p build
+	'$(AT)' -m venv --clear build/python
+	build/python/bin/python -m pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt
+	ANSIBLE_COLLECTIONS_ON_ANSIBLE_VERSION_MISMATCH=ignore build/python/bin/pytest $(SPREAD) \
+	  tests/unit/package tests/unit/plugins/modules tests/unit/plugins/module_utils
+	build/python/bin/pytest $(SPREAD) tests/system
+
 # Other versions of ansible-core than the one of requirements-dev.txt: CORE=2.18.10
 test-older-core: CORE ?= 2.18.19
-test-older-core: $(HERE) ## the playbooks' syntax and the plugins' unit tests under ansible-core 2.18
+test-older-core: $(HERE) ## the playbooks' syntax and the plugins' unit tests under ansible-core 2.18; as root site.yml, twice
 	@PYTHON='$(PYTHON)' tests/install-needs python3-venv rsync bindfs
 	rm -rf build/core
 	@mkdir -p build
@@ -208,6 +220,8 @@ test-older-core: $(HERE) ## the playbooks' syntax and the plugins' unit tests un
 	build/core/bin/python -m pip install --quiet --disable-pip-version-check ansible-core==$(CORE) pyinotify==0.9.6 \
 	  -r tests/cores/requirements.txt
 	tests/cores/check build/core
+	@if [ "$$(id -u)" = 0 ]; then tests/install-needs; build/core/bin/python tests/bench/site.py --runs 1 --untimed; else \
+	  echo 'make: the lab needs root, and this is user '"$$(id -un)"': site.yml is not run' >&2; fi
 
 test-newer-core: CORE ?= 2.20.10
 test-newer-core: venv ## as root, the same under ansible-core 2.20, which wants Python 3.12 or later, on a host of the lab

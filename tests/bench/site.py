@@ -1,11 +1,13 @@
-"""How long `site.yml` takes on two lab hosts that have everything already: `tests/bench/site.py [RUNS]`, as root.
+"""How long `site.yml` takes on two lab hosts that have everything already: `tests/bench/site.py`, as root.
 
-Boots an NFS host and a backup host, deploys them, and runs the playbook again RUNS times (5).  Prints seconds and CPU
-seconds of each run; exits with 1 where one of them changed something, or the median is above LIMIT.
+Boots an NFS host and a backup host, deploys them, and runs the playbook again five times.  Prints seconds and CPU
+seconds of each run; exits with 1 where one of them changed something, or the median is above LIMIT.  The ansible-core
+is that of the Python it is run with.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import json
@@ -44,7 +46,10 @@ def play(player: Player) -> tuple[Played, float]:
 
 
 def main() -> int:
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    parser = argparse.ArgumentParser(description="How long site.yml takes where everything is there already.")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--untimed", action="store_true", help="only that nothing is changed counts")
+    given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = Path(tempfile.mkdtemp(prefix="lockstep-site-", dir="/var/tmp"))
     machines = Machines(folder, HOSTS, f"site-{folder.name}")
@@ -57,7 +62,7 @@ def main() -> int:
         first, used = play(player)
         print(f"first run:  {first.seconds:5.1f} s, {used:5.1f} s of CPU, changed={sum(first.changed.values())}")
         seconds, changed = [], 0
-        for _run in range(runs):
+        for _run in range(given.runs):
             played, used = play(player)
             print(f"second run: {played.seconds:5.1f} s, {used:5.1f} s of CPU, changed={sum(played.changed.values())}")
             seconds.append(played.seconds)
@@ -73,7 +78,7 @@ def main() -> int:
     results = Path(__file__).parents[2] / "build/site.json"
     results.parent.mkdir(exist_ok=True)
     results.write_text(json.dumps(told, indent=1) + "\n")
-    return int(bool(changed) or median > LIMIT)
+    return int(bool(changed) or (median > LIMIT and not given.untimed))
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ def test_nobody_there_is_an_error_or_a_fact(module):
         (b"220 mail.example ESMTP\r\n", "no rsync daemon: it begins with '220 mail.example ESMTP'"),
         (b"", "no answer within 0.5 s"),
         (None, "the daemon closed the connection"),
-        (b"x" * 200_000, "a line has no end"),
+        pytest.param(b"x" * 200_000, "a line has no end", id="endless"),
         (b"@RSYNCD: 29.0\n@RSYNCD: EXIT\n", "protocol 29 is older than 30"),
     ],
 )
