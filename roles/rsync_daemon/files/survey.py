@@ -45,7 +45,7 @@ def survey(order: dict[str, Any]) -> dict[str, Any]:
         "program": program,
         "version_text": version_text(order["program"]) if program else "",
         "trial": _said_by(sys.executable, "-B", "-c", order["trial"], order["program"]) if program else [],
-        "port_problem": port_problem(order["address"], order["port"], order["config"], unit),
+        "port_problem": port_problem(order["address"], int(order["port"]), order["config"], unit),
         "group": _has_group(order["group"]),
         "user": _is_user(*order["user"]),
         "login": _login(order["login"], order["login_mark"]),
