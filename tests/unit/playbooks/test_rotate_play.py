@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -41,6 +42,9 @@ def rotate(folder: Path, targets: list[object]) -> str:
         cwd=folder, text=True, capture_output=True, check=False,
     )  # fmt: skip
     assert done.returncode != 0
+    assert set(re.findall(r" changed=(\d+) ", done.stdout)) == {"0"}, (
+        "it was refused, and says that it changed something"
+    )
     return " ".join((done.stdout + done.stderr).split())
 
 
