@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 
 from conftest import Rig
@@ -188,12 +187,12 @@ def test_files_that_came_back_behind_a_spared_directory_need_no_question_each(ri
     (rig.source / "kept").unlink()
     for number in range(300):
         (rig.source / f"f{number:03}").unlink()
-    time.sleep(1)
+    wait_for(lambda: rig.watcher.target()["pending"] > 300, 10, rig.log)
     rig.watcher.ask(command="resume", mirror="data")
     wait_for(lambda: rig.watcher.target()["in_flight"] > 200, 10, rig.log)
     for number in range(300):
         (rig.source / f"f{number:03}").write_text("back")
-    time.sleep(1)
+    wait_for(lambda: rig.watcher.target()["pending"] >= 300, 10, rig.log)  # beside those under way
     rig.daemon.freeze(False)
     wait_for(
         lambda: all(

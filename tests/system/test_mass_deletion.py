@@ -385,7 +385,7 @@ def test_leave_to_delete_a_file_is_none_for_a_directory_in_whatever_batch(rig: R
     wait_for((rig.target / "beside").exists, 30, rig.log)
     rig.watcher.ask(command="release", mirror="data")
     wait_for(lambda: not (rig.target / "d").exists(), 30, rig.log)
-    time.sleep(2)
+    wait_for(lambda: (rig.watcher.target()["held"] or {}).get("paths") == ["f"], 10, rig.log)
     assert len(list((rig.target / "f").iterdir())) == 50
 
 
@@ -429,7 +429,6 @@ def test_a_release_is_not_undone_by_another_mass_deletion_in_the_same_batch(rig:
     (rig.source / "e").rename(rig.source.parent / "away e")
     wait_for(lambda: rig.watcher.status()["watches"]["used"] == 1, 10, rig.log)
     rig.watcher.ask(command="resume", mirror="data")
-    rig.watcher.wait_state("held")
-    time.sleep(2)
-    assert not (rig.target / "d").exists()
+    wait_for(lambda: not (rig.target / "d").exists(), 10, rig.log)
+    wait_for(lambda: (rig.watcher.target()["held"] or {}).get("paths") == ["e"], 10, rig.log)
     assert len(list((rig.target / "e").iterdir())) == 100

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -164,7 +163,9 @@ def test_what_a_comparison_on_schedule_deletes_spares_nothing_of_live_deletions(
     rig.watcher.wait_state("behind")
     rig.watcher.ask(command="pause", mirror="data")
     shutil.rmtree(rig.source / "d")
-    time.sleep(9)  # its next try is due, and waits for the end of the pause
+    # its next try is due, and waits with the other one for the end of the pause
+    wait_for(lambda: rig.watcher.target()["problems"][0]["next_try"] is None, 60, rig.log)
+    wait_for(lambda: rig.watcher.status()["watches"]["used"] == 1, 10, rig.log)
     space.umount(old)
     rig.watcher.ask(command="resume", mirror="data")
     rig.equal()
