@@ -10,7 +10,7 @@ from typing import Any, Callable
 import pytest
 
 from lockstep.batch import Batch
-from lockstep.changes import CONTENT, DIRECTORY_GONE, GONE, PERMITTED, Change
+from lockstep.changes import CONTENT, DIRECTORY_GONE, GONE, MOVED, PERMITTED, Change
 from lockstep.config import load
 from lockstep.mirror import MirrorSync
 from lockstep.target import TargetSync
@@ -115,3 +115,51 @@ def test_a_directory_where_a_file_went_is_asked_about(tmp_path: Path, trees: boo
 
     process: Any = SimpleNamespace(given_up=False, output=None)
     with_target(tmp_path, "true", end)
+
+
+def _renamed(target: TargetSync, monkeypatch: pytest.MonkeyPatch, new: bytes) -> None:
+    """Of a mirror that was compared and may send: the directory `d` went, and a file in it is to come to `new`."""
+    monkeypatch.setattr(type(target), "may_send", lambda self: True)
+    monkeypatch.setattr(target, "_preparing", SimpleNamespace(done=True))
+    target.renames.renamed(b"d", new, [])
+    target.live.note(b"d", GONE | DIRECTORY_GONE, 0.0)
+    target.live.note(new + b"/f", MOVED, 0.0)
+    assert target._needed(b"d")
+
+
+def test_a_deletion_waits_no_longer_for_what_was_renamed_and_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events of directories that are moved while others are read can leave a name that nothing tells of any more."""
+
+    def stall(target: TargetSync) -> None:
+        _renamed(target, monkeypatch, b"nowhere")
+        target._under_way.add(sent(b"busy"))  # so that it does not seem to stand still
+        target.tick()
+        assert not target.renames
+        assert target._kicked is not None, "nothing would have the deletion looked at again"
+        assert not target._needed(b"d")
+
+    with_target(tmp_path, "true", stall)
+
+
+@pytest.mark.parametrize(
+    ("under_way", "scanning", "over"), [(False, False, True), (True, False, False), (False, True, False)]
+)
+def test_where_nothing_goes_no_rename_keeps_a_deletion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, under_way: bool, scanning: bool, over: bool
+) -> None:
+    """A file that came by a rename and stands there is waited for as long as something may still be heard of it."""
+
+    def stand_still(target: TargetSync) -> None:
+        (tmp_path / "source/e").mkdir()
+        (tmp_path / "source/e/f").write_text("x")
+        _renamed(target, monkeypatch, b"e")
+        monkeypatch.setattr(MirrorSync, "scanning", scanning)
+        if under_way:
+            target._under_way.add(sent(b"busy"))
+        target.tick()
+        assert bool(target.renames) is not over
+        assert (target._kicked is not None) is over
+
+    with_target(tmp_path, "true", stand_still)

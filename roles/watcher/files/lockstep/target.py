@@ -205,8 +205,9 @@ class TargetSync:
         if not (self.pending or self._under_way or self.source.scanning or self.standing.held):
             self.renames.forget()
             self.moves.all_is_confirmed()
-        if self.renames and (self.reconcile.busy or not (self.source.scanning or any(self._moved()))):
+        if self.renames and self._renames_are_over():
             self.renames.forget()
+            self.kick()  # for the deletions that waited for them
         if self.standing.parked_due(now):
             for path, change in self._deletions.come_back():
                 self.live.note(path, change.flags, change.since)
@@ -338,10 +339,20 @@ class TargetSync:
         )
         return planner.run()
 
+    def _renames_are_over(self) -> bool:
+        """Will nothing be made of what the target has under old names?"""
+        if self.reconcile.busy:
+            return True
+        if self.source.scanning:
+            return False
+        # with nothing under way, what is left waits for a name of which no event will tell: where directories are moved
+        # while others are read, an event can be taken for one of a later path
+        return not any(self._moved()) or (not (self._under_way or self._kicked) and self.may_send())
+
     def _moved(self) -> Iterator[bytes]:
-        """What came by a rename and is not confirmed."""
+        """What came by a rename, stands there still and is not confirmed."""
         for items in (self.live.paths, *(batch.items for batch in self._under_way)):
-            yield from (path for path, change in items.items() if change.flags & MOVED)
+            yield from (path for path, change in items.items() if change.flags & MOVED and self._look(path) is not None)
 
     def _needed(self, path: bytes) -> bool:
         names = self.renames.made_of(path) if self.renames else []
