@@ -12,10 +12,11 @@ from typing import Any, Callable
 
 import pytest
 
+from lockstep import deletions
 from lockstep.batch import Batch
 from lockstep.changes import DIRECTORY_GONE, GONE, PERMITTED, Change, Changes
 from lockstep.config import MaxDelete
-from lockstep.deletions import Deletions, Verdict
+from lockstep.deletions import READ_WITHIN, Deletions, Verdict
 from lockstep.filters import Filter
 from lockstep.removal import SLICE
 from lockstep.standing import Standing
@@ -34,6 +35,7 @@ class Rig:
         self.doubts = 0
         self.moved = 0  # entries of each name that have another one
         self.searching = False
+        self.unread = False
         self.answer = b""
         self.unchanged = True
         self.pending = Changes()
@@ -41,6 +43,7 @@ class Rig:
             source, self, self.standing, (self.pending,), lambda: (entries, at_most),  # type: ignore[arg-type]
             lambda batch, verdict, outcome: self.verdicts.append(verdict), on_doubt=self.doubt,
             moved=lambda path, count: min(self.moved, count), searching=lambda: self.searching,
+            unread=lambda: self.unread,
         )  # fmt: skip
 
     def doubt(self) -> None:
@@ -138,6 +141,30 @@ def test_while_it_is_looked_for_what_moved_too_much_waits_and_is_not_held(rig: R
     rig.searching = False
     rig.ask(batch=batch)
     assert rig.verdicts[2:] == [Verdict.HELD]
+
+
+def test_while_events_wait_that_may_tell_where_it_is_too_much_is_not_held_for_a_second(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(deletions.time, "monotonic", lambda: now)
+    rig.unread = True
+    batch = rig.ask(*(b"%d" % number for number in range(50)))
+    now += READ_WITHIN - 0.01
+    rig.ask(batch=batch)
+    rig.ask(b"few")
+    assert rig.verdicts == [Verdict.AGAIN, Verdict.AGAIN, Verdict.GO]
+    rig.unread = False
+    rig.moved = 1
+    rig.ask(batch=batch)
+    assert rig.verdicts[3:] == [Verdict.GO], "it was found elsewhere"
+    rig.unread, rig.moved = True, 0
+    rig.ask(*(b"b%d" % number for number in range(50)))
+    now += READ_WITHIN - 0.01
+    batch = rig.ask(*(b"b%d" % number for number in range(50)))
+    now += 0.02
+    rig.ask(batch=batch)
+    assert rig.verdicts[4:] == [Verdict.AGAIN, Verdict.AGAIN, Verdict.HELD], "events come without end"
 
 
 TREE = GONE | DIRECTORY_GONE

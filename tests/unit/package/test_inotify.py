@@ -76,6 +76,16 @@ def test_a_change_is_read_with_its_name_in_bytes(kernel: Inotify, tmp_path: Path
     assert [event for event in kernel.read() if event[1] & inotify.CREATE] == [(wd, inotify.CREATE, 0, b"\xff\n")]
 
 
+def test_whether_an_event_waits_is_known_without_reading_it(kernel: Inotify, tmp_path: Path) -> None:
+    kernel.add(os.fsencode(tmp_path))
+    assert not kernel.waits
+    (tmp_path / "f").touch()
+    assert kernel.waits
+    assert kernel.waits
+    kernel.read()
+    assert not kernel.waits
+
+
 def test_all_that_waits_comes_with_one_read_up_to_a_limit(
     kernel: Inotify, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

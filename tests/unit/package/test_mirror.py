@@ -12,6 +12,7 @@ from lockstep import mirror as module
 from lockstep.config import load
 from lockstep.mirror import MirrorSync
 from lockstep.source import Reading, Seen
+from lockstep.source.inotify import MOVED_FROM
 from lockstep.source.spacing import LONGEST
 
 
@@ -297,3 +298,74 @@ async def _until(met: object, mirror: MirrorSync | None = None) -> None:
             mirror.tick()
         await asyncio.sleep(0.01)
     raise AssertionError("not within ten seconds")
+
+
+def test_a_target_knows_whether_events_wait_that_may_tell_of_what_was_moved(config_file: Path) -> None:
+    async def run() -> None:
+        settings = load(str(config_file))
+        source = config_file.parent / "source"
+        mirror = MirrorSync(settings.mirrors[0], settings, lambda: None)
+        target = mirror.targets[0]
+        assert not mirror.unread
+        mirror.start()
+        try:
+            await _until(lambda: mirror.watched and target.oldest() is None, mirror)
+            await _until(lambda: not mirror.unread, mirror)
+            (source / "f").touch()
+            assert mirror.unread
+            assert not target._deletions._unread(), "nothing was moved"
+            target.moves.renamed(b"a", b"b", time.monotonic())
+            assert target._deletions._unread()
+        finally:
+            mirror.close()
+            await _until(lambda: not target.busy)
+
+    asyncio.run(run())
+
+
+def test_a_directory_that_is_moved_on_before_anybody_looked_into_it_is_no_mass_deletion(
+    config_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is walked through stands elsewhere by then, and the event of that is not read yet."""
+    config_file.write_text(
+        config_file.read_text() + "    max_delete: {percent: 10, at_least: 5, window: 60}\n    delete: true\n"
+    )
+
+    async def run() -> None:
+        settings = load(str(config_file))
+        source, backup = (config_file.parent / name for name in ("source", "backup"))
+        (source / "a").mkdir()
+        for number in range(50):
+            (source / f"a/f{number}").touch()
+        mirror = MirrorSync(settings.mirrors[0], settings, lambda: None)
+        target = mirror.targets[0]
+        mirror.start()
+        try:
+            await _until(lambda: mirror.watched and target.reconcile.whole_done and target.oldest() is None, mirror)
+            await _until(lambda: not mirror.unread, mirror)
+            assert mirror.tree is not None
+            kernel = mirror.tree._inotify
+            (source / "a").rename(source / "b")
+            (source / "b").rename(source / "c")
+            events = kernel.read()
+            second = next(at for at, event in enumerate(events) if event[3] == b"b" and event[1] & MOVED_FROM)
+            late = events[second:]
+            monkeypatch.setattr(type(kernel), "waits", property(lambda _self: bool(late)))
+            monkeypatch.setattr(kernel, "read", lambda: events[:second])
+            mirror._readable()
+            monkeypatch.setattr(kernel, "read", list)
+            asked = target._deletions
+            await _until(lambda: asked._unread_since is not None or target.standing.held, mirror)
+            rest = late.copy()
+            late.clear()
+            monkeypatch.setattr(kernel, "read", lambda: rest)
+            mirror._readable()
+            monkeypatch.setattr(kernel, "read", list)
+            await _until(lambda: target.oldest() is None or target.standing.held, mirror)
+            assert not target.standing.held
+            assert sorted(path.name for path in backup.iterdir()) == ["c"]
+        finally:
+            mirror.close()
+            await _until(lambda: not target.busy)
+
+    asyncio.run(run())

@@ -27,6 +27,8 @@ from lockstep.transfer.outcome import Outcome, Result, judge
 from lockstep.transfer.pool import Pool
 from lockstep.transfer.process import Ended, Process
 
+READ_WITHIN = 1.0  # seconds for which the reading of events is waited for
+
 
 class Verdict(Enum):
     """What is to become of a batch that deletes."""
@@ -54,7 +56,8 @@ class Deletions:
     `entries()` is how many entries the target has, by the last comparison of everything, and how many it may have by
     now; `pending` are the changes that are not under way; `moved(path, count)` is how many of so many entries at and
     below a name have another one by now; `compared()`: has the target what the source had?  `on_doubt()` has everything
-    compared; `searching()`: is it still being looked for what came along with a renamed directory?
+    compared; `searching()`: is it still being looked for what came along with a renamed directory?  `unread()`: do
+    events wait that may tell where it went from there?
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Deletions:
         compared: Callable[[], bool] = lambda: True,
         on_doubt: Callable[[], None] = lambda: None,
         searching: Callable[[], bool] = lambda: False,
+        unread: Callable[[], bool] = lambda: False,
     ) -> None:
         self.guard = DeletionGuard(source.config.max_delete)
         self._source = source
@@ -81,6 +85,8 @@ class Deletions:
         self._compared = compared
         self._on_doubt = on_doubt
         self._searching = searching
+        self._unread = unread
+        self._unread_since: Optional[float] = None
         self._reading: dict[Batch, tuple[asyncio.Handle, IO[bytes]]] = {}
 
     # ------------------------------------------------------------------ may it go?
@@ -171,7 +177,7 @@ class Deletions:
             change.flags |= self._let_through(path, change.flags)
         entries = {path: number for path, number in entries.items() if not batch.items[path].flags & PERMITTED}
         total, at_most = self._entries()
-        if self._searching() and self.guard.would_exceed(sum(entries.values()), total, now):
+        if self.guard.would_exceed(sum(entries.values()), total, now) and self._more_will_be_known(now):
             self._on_verdict(batch, Verdict.AGAIN, Outcome(Result.CONFIRMED))
             return
         entries = {path: number - self._moved(path, number) for path, number in entries.items()}
@@ -195,6 +201,19 @@ class Deletions:
             for change in batch.items.values() if something else ():
                 change.flags |= PERMITTED
         self._on_verdict(batch, verdict, Outcome(Result.CONFIRMED))
+
+    def _more_will_be_known(self, now: float) -> bool:
+        """Is it still to be heard of where what went may be?  A directory that is moved on while it is walked through
+        is found there when the event of that has been read; there may be events without end."""
+        if self._searching():
+            return True
+        waits = self._unread()
+        if waits and self._unread_since is None:
+            self._unread_since = now
+        waits = waits and self._unread_since is not None and now < self._unread_since + READ_WITHIN
+        if not waits:
+            self._unread_since = None
+        return waits
 
     # ------------------------------------------------------------------ what is held
 

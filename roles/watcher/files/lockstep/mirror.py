@@ -97,6 +97,10 @@ class MirrorSync:
         return self.tree is not None and self.tree.scanning
 
     @property
+    def unread(self) -> bool:
+        return self.tree is not None and self.tree.unread
+
+    @property
     def at_rest(self) -> bool:
         """All is watched and in step: nothing is under way, waits, or is to be tried again."""
         return self.may_send() and all(target.oldest() is None for target in self.targets)

@@ -84,6 +84,10 @@ class Source(Protocol):
         """Are directories that came still being walked through?"""
 
     @property
+    def unread(self) -> bool:
+        """Do events wait that nobody has looked at?"""
+
+    @property
     def events_lost(self) -> bool:
         """Did some never come, and what they would have told is not yet wanted from a comparison?"""
 
@@ -119,6 +123,7 @@ class TargetSync:
             self._compared,
             lambda: self.reconcile.want_all(time.monotonic(), why="to know how much there is before much is deleted"),
             lambda: bool(self.moves) and self.source.scanning,
+            lambda: bool(self.moves) and self.source.unread,
         )
         self.guard = self._deletions.guard
         self._patience = patience(config)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import struct
+import termios
 
 import pyinotify
 
@@ -126,6 +128,11 @@ class Inotify:
         except BlockingIOError:
             self.drained = True
         return events
+
+    @property
+    def waits(self) -> bool:
+        """Does any event wait to be read?  (FIONREAD, inotify(7))"""
+        return fcntl.ioctl(self._fd, termios.FIONREAD, bytes(4)) != bytes(4)
 
     def close(self) -> None:
         os.close(self._fd)

@@ -83,6 +83,11 @@ class WatchTree:
     def scanning(self) -> bool:
         return bool(self._to_scan)
 
+    @property
+    def unread(self) -> bool:
+        """Does any event wait to be read?"""
+        return self._inotify.waits
+
     # ------------------------------------------------------------------ from events to what was seen
 
     def read(self) -> Reading:
