@@ -212,7 +212,8 @@ class TargetSync:
             self.moves.all_is_confirmed()
         if self.renames and self._renames_are_over():
             self.renames.forget()
-            self.kick()  # for the deletions that waited for them
+        if self.pending and not self._under_way:
+            self.kick()  # whatever it waited for, nothing that ends would have it looked at again
         if self.standing.parked_due(now):
             for path, change in self._deletions.come_back():
                 self.live.note(path, change.flags, change.since)
