@@ -165,6 +165,8 @@ def test_while_events_wait_that_may_tell_where_it_is_too_much_is_not_held_for_a_
     now += 0.02
     rig.ask(batch=batch)
     assert rig.verdicts[4:] == [Verdict.AGAIN, Verdict.AGAIN, Verdict.HELD], "events come without end"
+    rig.ask(*(b"c%d" % number for number in range(50)))
+    assert rig.verdicts[7:] == [Verdict.HELD], "the next batch of what is held waits no second of its own"
 
 
 TREE = GONE | DIRECTORY_GONE

@@ -203,11 +203,14 @@ class Deletions:
         self._on_verdict(batch, verdict, Outcome(Result.CONFIRMED))
 
     def _more_will_be_known(self, now: float) -> bool:
-        """Is it still to be heard of where what went may be?  A directory that is moved on while it is walked through
-        is found there when the event of that has been read; there may be events without end."""
+        """Is it still to be heard of where what went may be?
+
+        A directory that is moved on while it is walked through is found there when the event of that has been read.
+        There may be events without end, as of the deletion of much, which is held batch by batch.
+        """
         if self._searching():
             return True
-        waits = self._unread()
+        waits = self._unread() and not self._standing.held
         if waits and self._unread_since is None:
             self._unread_since = now
         waits = waits and self._unread_since is not None and now < self._unread_since + READ_WITHIN
