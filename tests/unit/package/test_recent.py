@@ -117,3 +117,41 @@ def test_what_the_watcher_itself_lacks_is_not_passed_over(tmp_path: Path) -> Non
             next(walk)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def _later(tmp: Path) -> float:
+    """A moment after all that was done before, and not after anything that is done from now on."""
+    probe = tmp / "probe"
+    probe.touch()
+    before = probe.stat().st_ctime
+    while probe.stat().st_ctime <= before:
+        os.utime(probe)  # the clock for ctime is coarse
+    return probe.stat().st_ctime
+
+
+def _tree(tmp: Path) -> Path:
+    source = tmp / "source"
+    for name in ("p/d/e", "p/q", "r"):
+        (source / name).mkdir(parents=True)
+    for name in ("p/d/f", "p/d/e/g", "p/q/h", "r/i"):
+        (source / name).write_text("x")
+    return source
+
+
+@pytest.mark.parametrize("top", [b"", b"p/new", b"p/new/e"])
+def test_all_that_came_with_a_renamed_directory_is_told_though_its_ctimes_are_old(tmp_path: Path, top: bytes) -> None:
+    """Two directories that change places while nobody watches may hold files of the same names, sizes and times."""
+    source = _tree(tmp_path)
+    since = _later(tmp_path)
+    (source / "p/d").rename(source / "p/new")
+    expected = [path for path in (b"p/new/e/g", b"p/new/f") if not top or path.startswith(top + b"/")]
+    assert found(source, top, since) == expected
+
+
+def test_where_only_one_of_two_directories_changed_nothing_was_renamed(tmp_path: Path) -> None:
+    source = _tree(tmp_path)
+    since = _later(tmp_path)
+    (source / "p/d/new").write_text("x")  # d's time, and not that of p
+    (source / "r/new").mkdir()  # r's time, and those of a new directory in it
+    (source / "r").chmod(0o700)
+    assert found(source, b"", since) == [b"p/d/new"]

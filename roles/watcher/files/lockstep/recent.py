@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator
 from typing import Callable, Optional
 
+from lockstep.changes import ancestors
+
 PAUSE = 300  # entries between pauses
 OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 SLICE = 0.005  # seconds between pauses: from a cold disk few entries take long
@@ -24,14 +26,18 @@ def changed_since(
 ) -> Iterator[Optional[bytes]]:
     """Paths (relative to the source) below `top` with a ctime of `since` (epoch, seconds) or later; None to pause.
 
-    Directories are not told: a comparison sees them.  What cannot be read is left to the comparison, which says so.
+    Directories are not told: a comparison sees them.  But a rename gives no file below it a later ctime, only the
+    directory itself and the one that it is in: where both have one, all files below are told, whatever their own is.
+    What cannot be read is left to the comparison, which says so.
     Raises OSError where it is the watcher itself that lacks something: rsync would read what is passed over here.
     """
-    left = [top]
+    above = [(path, _ctime(source + b"/" + path) >= since) for path in (top, *ancestors(top))]
+    moved = any(later and above[number + 1][1] for number, (path, later) in enumerate(above) if path)
+    left = [(top, moved, above[0][1])]
     looked = 0
     pause_at = time.monotonic() + SLICE
     while left:
-        path = left.pop()
+        path, moved, later = left.pop()
         prefix = path + b"/" if path else b""
         try:
             with os.scandir(source + b"/" + path if path else source) as entries:
@@ -48,9 +54,10 @@ def changed_since(
             found = prefix + name
             if excluded(found, is_dir):
                 continue
+            changed = _ctime(source + b"/" + found) >= since
             if is_dir:
-                left.append(found)
-            elif _ctime(source + b"/" + found) >= since:
+                left.append((found, moved or (later and changed), changed))
+            elif moved or changed:
                 yield found
 
 
