@@ -68,6 +68,20 @@ def test_what_came_by_an_earlier_rename_is_known_still() -> None:
     assert renames.stands_at(b"c/x") == b"a/x"
 
 
+@pytest.mark.parametrize("moved", [MOVED, MOVED | SUSPECT])
+def test_what_came_by_a_rename_that_is_forgotten_is_sent_when_it_moves_on(moved: int) -> None:
+    """The target may have another file of the same size and time under the name in between."""
+    renames = Renames()
+    renames.renamed(b"a", b"x/b", [])
+    renames.forget()
+    assert renames.renamed(b"x/b", b"y/b", pending((b"x/b", moved))) in ([b"y/b"], None)
+    assert renames.stands_at(b"y/b") is None
+    renames.renamed(b"d", b"x/d", [])
+    renames.forget()
+    renames.renamed(b"x/d", b"y/d", pending((b"x/d/f", MOVED)))
+    assert renames.stands_at(b"y/d/f") is None
+
+
 def test_that_a_name_in_between_is_looked_for_and_removed_says_nothing_of_the_first() -> None:
     renames = Renames()
     renames.renamed(b"a", b"b", [])

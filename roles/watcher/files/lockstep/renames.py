@@ -75,6 +75,8 @@ class Renames:
         """
         waiting = list(pending)
         here = [(path, change) for path, change in waiting if path == old or path.startswith(old + b"/")]
+        # what came by a rename that is forgotten: what stands on the target under this name is of something else
+        lost = {path for path, change in here if change.flags & MOVED and self.stands_at(path) is None}
         covered = self._nearest(old) is not None
         known = self.stands_at(old) if covered else old
         inside = self._take_below(old)
@@ -92,7 +94,7 @@ class Renames:
         for path, change in waiting:
             if change.flags & _STRUCTURE_GONE and (_related(path, new) or not path or old.startswith(path + b"/")):
                 return None
-        unconfirmed = [new + path[len(old) :] for path, change in here if change.flags & CONTENT]
+        unconfirmed = [new + path[len(old) :] for path, change in here if change.flags & CONTENT or path in lost]
         self._old[new] = known
         self._old.update((new + path[len(old) :], at) for path, at in inside.items())
         self._old.update(dict.fromkeys(unconfirmed))
