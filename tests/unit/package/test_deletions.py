@@ -16,7 +16,7 @@ from lockstep import deletions
 from lockstep.batch import Batch
 from lockstep.changes import DIRECTORY_GONE, GONE, PERMITTED, Change, Changes
 from lockstep.config import MaxDelete
-from lockstep.deletions import READ_WITHIN, Deletions, Verdict
+from lockstep.deletions import FORGOTTEN, READ_WITHIN, Deletions, Verdict
 from lockstep.filters import Filter
 from lockstep.removal import SLICE
 from lockstep.standing import Standing
@@ -36,6 +36,7 @@ class Rig:
         self.moved = 0  # entries of each name that have another one
         self.searching = False
         self.unread = False
+        self.read = 0.0  # when all events had been read last
         self.answer = b""
         self.unchanged = True
         self.pending = Changes()
@@ -43,7 +44,7 @@ class Rig:
             source, self, self.standing, (self.pending,), lambda: (entries, at_most),  # type: ignore[arg-type]
             lambda batch, verdict, outcome: self.verdicts.append(verdict), on_doubt=self.doubt,
             moved=lambda path, count: min(self.moved, count), searching=lambda: self.searching,
-            unread=lambda: self.unread,
+            unread=lambda since: self.unread and since > self.read,
         )  # fmt: skip
 
     def doubt(self) -> None:
@@ -167,6 +168,37 @@ def test_while_events_wait_that_may_tell_where_it_is_too_much_is_not_held_for_a_
     assert rig.verdicts[4:] == [Verdict.AGAIN, Verdict.AGAIN, Verdict.HELD], "events come without end"
     rig.ask(*(b"c%d" % number for number in range(50)))
     assert rig.verdicts[7:] == [Verdict.HELD], "the next batch of what is held waits no second of its own"
+
+
+def test_events_that_came_after_the_question_are_not_waited_for(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(deletions.time, "monotonic", lambda: now)
+    rig.unread = True
+    batch = rig.ask(*(b"%d" % number for number in range(50)))
+    now += 0.01
+    rig.read = now  # and others came at once
+    rig.ask(batch=batch)
+    assert rig.verdicts == [Verdict.AGAIN, Verdict.HELD]
+
+
+@pytest.mark.parametrize("before", ["a search", "another question"])
+def test_each_question_has_a_second_of_its_own(rig: Rig, monkeypatch: pytest.MonkeyPatch, before: str) -> None:
+    """Not what one before it has left of it: it may have waited while directories were walked through, or came to
+    nothing before it was asked again."""
+    now = 100.0
+    monkeypatch.setattr(deletions.time, "monotonic", lambda: now)
+    rig.unread = True
+    batch = rig.ask(*(b"%d" % number for number in range(50)))
+    rig.searching = before == "a search"
+    if rig.searching:
+        now += 5.0
+        rig.ask(batch=batch)
+        rig.searching = False
+    else:
+        now += FORGOTTEN + 1.0
+    verdicts = len(rig.verdicts)
+    rig.ask(*(b"b%d" % number for number in range(50)))
+    assert rig.verdicts[verdicts:] == [Verdict.AGAIN]
 
 
 TREE = GONE | DIRECTORY_GONE

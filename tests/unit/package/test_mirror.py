@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from pathlib import Path
 
@@ -306,16 +307,18 @@ def test_a_target_knows_whether_events_wait_that_may_tell_of_what_was_moved(conf
         source = config_file.parent / "source"
         mirror = MirrorSync(settings.mirrors[0], settings, lambda: None)
         target = mirror.targets[0]
-        assert not mirror.unread
+        assert not mirror.unread(math.inf)
         mirror.start()
         try:
             await _until(lambda: mirror.watched and target.oldest() is None, mirror)
-            await _until(lambda: not mirror.unread, mirror)
+            await _until(lambda: not mirror.unread(math.inf), mirror)
+            since = time.monotonic()
             (source / "f").touch()
-            assert mirror.unread
-            assert not target._deletions._unread(), "nothing was moved"
+            assert mirror.unread(since)
+            assert not mirror.unread(mirror._drained), "all that came before was read"
+            assert not target._deletions._unread(since), "nothing was moved"
             target.moves.renamed(b"a", b"b", time.monotonic())
-            assert target._deletions._unread()
+            assert target._deletions._unread(since)
         finally:
             mirror.close()
             await _until(lambda: not target.busy)
@@ -342,7 +345,7 @@ def test_a_directory_that_is_moved_on_before_anybody_looked_into_it_is_no_mass_d
         mirror.start()
         try:
             await _until(lambda: mirror.watched and target.reconcile.whole_done and target.oldest() is None, mirror)
-            await _until(lambda: not mirror.unread, mirror)
+            await _until(lambda: not mirror.unread(math.inf), mirror)
             assert mirror.tree is not None
             kernel = mirror.tree._inotify
             (source / "a").rename(source / "b")

@@ -159,6 +159,28 @@ def test_where_nothing_goes_no_rename_keeps_a_deletion(
             target._under_way.add(sent(b"busy"))
         target.tick()
         assert bool(target.renames) is not over
-        assert (target._kicked is not None) is not under_way, "when a batch ends, that is done in any case"
+        assert target._kicked is not None, "nothing would have it looked at again, or only when a large file has gone"
 
     with_target(tmp_path, "true", stand_still)
+
+
+@pytest.mark.parametrize(
+    ("stands", "noted"),
+    [("a file", {}), ("a directory", {b"f": GONE | DIRECTORY_GONE}), ("", {b"f": GONE | DIRECTORY_GONE})],
+)
+def test_what_was_no_file_any_more_when_it_was_to_replace_a_directory_has_that_compared(
+    tmp_path: Path, stands: str, noted: dict[bytes, int]
+) -> None:
+    """For rsync there was a directory, or nothing: what is below the old one is still on the target."""
+
+    def end(target: TargetSync) -> None:
+        if stands == "a directory":
+            (tmp_path / "source/f").mkdir()
+        elif stands:
+            (tmp_path / "source/f").touch()
+        batch = Batch(Lane.REPLACE, replaces=True)
+        batch.take(b"f", Change(CONTENT | DIRECTORY_GONE, 0.0))
+        target._confirm(batch, Outcome(Result.CONFIRMED))
+        assert {path: change.flags for path, change in target.live.paths.items() if path} == noted
+
+    with_target(tmp_path, "true", end)

@@ -28,6 +28,7 @@ from lockstep.transfer.pool import Pool
 from lockstep.transfer.process import Ended, Process
 
 READ_WITHIN = 1.0  # seconds for which the reading of events is waited for
+FORGOTTEN = 10.0  # seconds after which such waiting is of a question that was asked no more
 
 
 class Verdict(Enum):
@@ -56,8 +57,8 @@ class Deletions:
     `entries()` is how many entries the target has, by the last comparison of everything, and how many it may have by
     now; `pending` are the changes that are not under way; `moved(path, count)` is how many of so many entries at and
     below a name have another one by now; `compared()`: has the target what the source had?  `on_doubt()` has everything
-    compared; `searching()`: is it still being looked for what came along with a renamed directory?  `unread()`: do
-    events wait that may tell where it went from there?
+    compared; `searching()`: is it still being looked for what came along with a renamed directory?  `unread(since)`:
+    do events wait since then (monotonic) that may tell where it went from there?
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Deletions:
         compared: Callable[[], bool] = lambda: True,
         on_doubt: Callable[[], None] = lambda: None,
         searching: Callable[[], bool] = lambda: False,
-        unread: Callable[[], bool] = lambda: False,
+        unread: Callable[[float], bool] = lambda since: False,
     ) -> None:
         self.guard = DeletionGuard(source.config.max_delete)
         self._source = source
@@ -209,13 +210,13 @@ class Deletions:
         There may be events without end, as of the deletion of much, which is held batch by batch.
         """
         if self._searching():
-            return True
-        waits = self._unread() and not self._standing.held
-        if waits and self._unread_since is None:
-            self._unread_since = now
-        waits = waits and self._unread_since is not None and now < self._unread_since + READ_WITHIN
-        if not waits:
             self._unread_since = None
+            return True
+        since = self._unread_since
+        if since is None or now > since + FORGOTTEN:  # of another question, that was asked no more
+            since = now
+        waits = now < since + READ_WITHIN and not self._standing.held and self._unread(since)
+        self._unread_since = since if waits else None
         return waits
 
     # ------------------------------------------------------------------ what is held

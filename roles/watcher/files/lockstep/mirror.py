@@ -96,9 +96,8 @@ class MirrorSync:
     def scanning(self) -> bool:
         return self.tree is not None and self.tree.scanning
 
-    @property
-    def unread(self) -> bool:
-        return self.tree is not None and self.tree.unread
+    def unread(self, since: float) -> bool:
+        return self.tree is not None and self._drained < since and self.tree.unread
 
     @property
     def at_rest(self) -> bool:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import math
 import os
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -83,9 +84,8 @@ class Source(Protocol):
     def scanning(self) -> bool:
         """Are directories that came still being walked through?"""
 
-    @property
-    def unread(self) -> bool:
-        """Do events wait that nobody has looked at?"""
+    def unread(self, since: float) -> bool:
+        """Do events wait, and were not all read that came before `since` (monotonic)?"""
 
     @property
     def events_lost(self) -> bool:
@@ -123,7 +123,7 @@ class TargetSync:
             self._compared,
             lambda: self.reconcile.want_all(time.monotonic(), why="to know how much there is before much is deleted"),
             lambda: bool(self.moves) and self.source.scanning,
-            lambda: bool(self.moves) and self.source.unread,
+            lambda since: bool(self.moves) and self.source.unread(since),
         )
         self.guard = self._deletions.guard
         self._patience = patience(config)
@@ -212,8 +212,8 @@ class TargetSync:
             self.moves.all_is_confirmed()
         if self.renames and self._renames_are_over():
             self.renames.forget()
-        if self.pending and not self._under_way:
-            self.kick()  # whatever it waited for, nothing that ends would have it looked at again
+        if self.pending:
+            self.kick()  # whatever it waited for, what ends may not have it looked at again, or only in hours
         if self.standing.parked_due(now):
             for path, change in self._deletions.come_back():
                 self.live.note(path, change.flags, change.since)
@@ -521,6 +521,8 @@ class TargetSync:
                 self.renames.deleted(path)
             self.standing.settle_below(path for path in batch.items if path not in outcome.refused)
             self._look_again(batch, now)
+        if batch.replaces:
+            self._look_whether_replaced(batch, now)
         since = batch.oldest() if batch.items else now
         for path in batch.stale:
             self.live.note(path, ATTRIBUTES, since)
@@ -575,6 +577,14 @@ class TargetSync:
         for path, change in batch.items.items():
             if self._look(path) is not None:
                 self.live.note(path, change.flags & ~PERMITTED, now)
+
+    def _look_whether_replaced(self, batch: Batch, now: float) -> None:
+        """Where a directory or nothing stands by now, it may have done so for rsync: then nothing was replaced, and
+        all that was below the directory of before is still on the target."""
+        for path in batch.items:
+            status = self._look(path)
+            if status is None or stat.S_ISDIR(status.st_mode):
+                self.live.note(path, GONE | DIRECTORY_GONE, now)
 
     def _return(self, batch: Batch) -> None:
         self._under_way.discard(batch)
