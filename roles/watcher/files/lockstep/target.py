@@ -364,10 +364,12 @@ class TargetSync:
         names = self.renames.made_of(path) if self.renames else []
         if not names:
             return False
+        if self.source.scanning:
+            return True
         if self._needed_for is None:
             self._needed_for = self.renames.needed(self._moved())
         # a new name that is gone already has gone on to another one, of which an event will tell
-        return self.source.scanning or path in self._needed_for or any(self._look(name) is None for name in names)
+        return path in self._needed_for or any(self._look(name) is None for name in names)
 
     def _carry_out(self, plan: Plan, origin: Changes, now: float) -> None:
         self.standing.settle(plan.settled)
