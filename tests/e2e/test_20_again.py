@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import MODULES, Scene
-from fleet import HOSTS
+from fleet import HOSTS, NFS
 from peeking import Peeking
 from playing import Played
 from polling import wait_for
@@ -152,11 +152,12 @@ def test_daemon_that_is_down_is_named_with_reason_and_comes_back(deployed: Scene
         assert "mirror data: target 172.16.1.41/data: " in said
         assert "Connection refused" in said
         (machines.disk("nfs01", "/srv/data") / "while it was down").write_text("this waits\n")
-        refused = "Connection refused"  # the first reason is that of the connection which stood already
+        refused = "Connection refused"
         wait_for(lambda: refused in json.dumps(machines.status("nfs01")), 20, "the watcher to be refused")
         lines = player.play("playbooks/status.yml", "--limit", "nfs01").output.splitlines()
         assert [line for line in lines if "172.16.1.41/data" in line and " down " in line and refused in line]
     finally:
         machines.run("backup01", "systemctl start rsync")
-    machines.wait_live("nfs01")
+    for host in NFS:
+        machines.wait_live(host)
     deployed.become_equal()

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 from conftest import Rig
-from rig import wait_for
+from rig import processes, wait_for
 from trees import differences
+
+from lockstep.transfer.pool import SETTLED
 
 
 def _healthz(rig: Rig) -> tuple[int, str]:
@@ -68,6 +70,37 @@ def test_a_daemon_that_is_away_and_comes_back(rig: Rig) -> None:
     assert rig.watcher.target()["lag"] == 0.0
     assert _healthz(rig) == (200, "ok\n")
     assert rig.log().count(": down (was ") == 1  # not a line for each try, nor two for one state
+
+
+def test_a_daemon_that_was_started_anew_while_nothing_changed_is_no_failure(rig: Rig) -> None:
+    """The connections that waited end unnoticed; what comes next goes at once, and is no failure."""
+    rig.start()
+    for name in ("f", "gone"):
+        (rig.source / name).write_text("x")
+    rig.equal()
+    wait_for(lambda: _youngest_spare(rig) > SETTLED, 30, rig.log)
+    rig.daemon.kill()
+    rig.daemon.start()
+    (rig.source / "f").write_text("changed")
+    (rig.source / "gone").unlink()
+    rig.equal()
+    assert "had closed the connections that waited" in rig.log()
+    assert ": down (was " not in rig.log()
+    assert rig.watcher.target()["errors"] == []
+
+
+def _youngest_spare(rig: Rig) -> float:
+    """Seconds that all of the watcher's rsync processes have run."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    up = float(Path("/proc/uptime").read_text().split()[0])
+    ages = []
+    for pid in processes(rig.daemon.url()):
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except FileNotFoundError:
+            return 0.0
+        ages.append(up - int(fields[19]) / ticks)
+    return min(ages, default=0.0)
 
 
 @pytest.mark.parametrize(

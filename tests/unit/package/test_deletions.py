@@ -38,6 +38,8 @@ class Rig:
         self.unread = False
         self.read = 0.0  # when all events had been read last
         self.answer = b""
+        self.code = 0
+        self.lost = False  # did the connection end while it waited?
         self.unchanged = True
         self.pending = Changes()
         self.deletions = Deletions(
@@ -62,7 +64,13 @@ class Rig:
         self.output = tempfile.TemporaryFile()  # noqa: SIM115 (closed by whoever has read it)
         self.output.write(self.answer)
         self.output.flush()
-        on_end(SimpleNamespace(output=self.output), Ended(0, b"", 0.0, 0.0))
+        process = SimpleNamespace(output=self.output)
+        on_end(process, Ended(self.code, b"", 0.0, 0.0))
+        if process.output is not None:
+            process.output.close()
+
+    def was_lost(self, _process: Any, _ended: Ended) -> bool:
+        return self.lost
 
     def recent(self) -> int:
         return self.deletions.guard.recent(time.monotonic())
@@ -71,6 +79,18 @@ class Rig:
 @pytest.fixture
 def rig(tmp_path: Path) -> Rig:
     return Rig(tmp_path)
+
+
+@pytest.mark.parametrize(("lost", "verdict"), [(True, Verdict.AGAIN), (False, Verdict.FAILED)])
+def test_a_question_that_is_cut_off_is_a_failure_unless_its_connection_had_ended_before(
+    rig: Rig, lost: bool, verdict: Verdict
+) -> None:
+    rig.code, rig.lost = 12, lost
+    batch = Batch(Lane.REMOVE)
+    batch.take(b"tree", Change(GONE | DIRECTORY_GONE, 1.0))
+    rig.ask(batch=batch)
+    assert rig.verdicts == [verdict]
+    assert rig.recent() == 0
 
 
 def test_what_is_tried_again_for_the_target_failed_is_counted_once(rig: Rig) -> None:

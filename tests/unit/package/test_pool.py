@@ -21,6 +21,7 @@ from lockstep.transfer.process import Ended, Process
 DEADLINE = 20.0
 KEPT = {Lane.CONTENT, Lane.REST, Lane.REMOVE}
 SPARES = 3
+FULL = b'rsync: [receiver] write failed on "a" (in backup): No space left on device (28)\n'
 
 
 class Rig:
@@ -218,6 +219,59 @@ def test_a_spare_that_dies_old_is_replaced_without_a_word(rig: Rig, monkeypatch:
     within(work())
     assert rig.losses == []
     assert rig.started.count(Lane.REST) == 2
+
+
+@pytest.mark.parametrize("code", [10, 12, 20, 255])
+def test_what_fails_for_its_connection_ended_while_it_waited_was_lost(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """What waited with it is made anew; what was started since then is not."""
+    monkeypatch.setattr(pools, "SETTLED", 0.05)
+    rig.script = f'read -r line; if [ "$line" ]; then sleep 0.05; exit {code}; fi'  # later than spares are refilled
+    lost: list[bool] = []
+
+    async def work() -> None:
+        rig.pool.open()
+        before = rig.spares()
+        await asyncio.sleep(0.06)  # they have waited
+        process = rig.pool.run(Lane.REST, b"a\n", lambda process, ended: lost.append(rig.pool.was_lost(process, ended)))
+        assert process is before[Lane.REST]
+        await rig.until(lambda: lost)
+        assert lost == [True]
+        assert not set(rig.spares().values()) & set(before.values())
+        young = rig.spares()
+        assert set(young) == KEPT
+        assert rig.pool.was_lost(process, Ended(code, b"", 0.0, 0.1))  # another one that failed like it
+        assert rig.spares() == young
+        rig.pool.close()
+        await rig.empty()
+
+    within(work())
+    assert rig.losses == []
+
+
+@pytest.mark.parametrize(
+    ("waited", "ran", "code", "said"),
+    [(4.0, 0.1, 12, b""), (60.0, 6.0, 12, b""), (60.0, 0.1, 12, FULL)]
+    + [(60.0, 0.1, code, b"") for code in (5, 11, 30, 35, -9)],
+)
+def test_what_fails_otherwise_was_not_lost_while_it_waited(
+    rig: Rig, waited: float, ran: float, code: int, said: bytes
+) -> None:
+    """One that had just been connected, one that was cut in the middle, a full disk, and no end of a connection."""
+    rig.script = "read -r line"
+
+    async def work() -> None:
+        rig.pool.open()
+        before = rig.spares()
+        process = rig.run(Lane.CONTENT, b"a\n")
+        process.started = process.fed - waited
+        assert not rig.pool.was_lost(process, Ended(code, said, 0.0, waited + ran))
+        assert [rig.spares()[lane] is before[lane] for lane in (Lane.REST, Lane.REMOVE)] == [True, True]
+        rig.pool.close()
+        await rig.empty()
+
+    within(work())
 
 
 def test_a_spare_that_has_waited_long_is_replaced_and_a_young_one_is_not(

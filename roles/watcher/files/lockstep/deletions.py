@@ -112,7 +112,10 @@ class Deletions:
     def _answered(self, batch: Batch, process: Process, ended: Ended) -> None:
         outcome = judge_batch(batch, ended, self._source.config.source)
         if outcome.result is Result.FAILED:
-            self._on_verdict(batch, Verdict.FAILED, outcome)
+            if self._pool.was_lost(process, ended):
+                self._on_verdict(batch, Verdict.AGAIN, Outcome(Result.CONFIRMED))
+            else:
+                self._on_verdict(batch, Verdict.FAILED, outcome)
         elif outcome.result is Result.PARTIAL:
             self._on_verdict(batch, Verdict.AGAIN, outcome)
         else:

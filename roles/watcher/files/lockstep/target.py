@@ -468,7 +468,10 @@ class TargetSync:
         if outcome.result is Result.FAILED:
             self._remains.interrupted(batch)
             self._return(batch)
-            if not self._stopped:
+            if self._carrier.pool.was_lost(process, ended):
+                self._log.info("the target had closed the connections that waited: they are made anew")
+                self.kick()
+            elif not self._stopped:
                 self._failed(outcome.reason, batch.lane if is_unwritable(ended.stderr) else None)
             return
         delete = self.source.config.delete

@@ -53,6 +53,8 @@ VANISHED = 24  # rsync(1): some files were gone before they could be sent, and n
 
 # rsync(1): how a connection ends that was never made, however long that took
 _UNREACHED = frozenset({10, 30, 35})
+# how rsync tells that the other end is there no more: reset, closed, or with the last word of a daemon that is stopped
+_HUNG_UP = frozenset({10, 12, 20, ssh_words.SSH_FAILED})
 
 _TEXTS: Sequence[tuple[bytes, str]] = (
     *ssh_words.AT_THE_OTHER_END,
@@ -187,6 +189,11 @@ def never_connected(code: int, stderr: bytes) -> bool:
 def cut_off(code: int) -> bool:
     """Did the connection end it, before or after that was made?"""
     return code in _UNREACHED or code in (12, ssh_words.SSH_FAILED)
+
+
+def hung_up(code: int, stderr: bytes) -> bool:
+    """Did the other end close the connection, for nothing that it could tell?"""
+    return code in _HUNG_UP and not is_unwritable(stderr)
 
 
 def stood_in_the_way(why: str) -> bool:

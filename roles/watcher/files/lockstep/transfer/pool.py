@@ -10,7 +10,7 @@ from typing import Callable, Optional
 
 from lockstep.transfer.command import Lane
 from lockstep.transfer.link import Link
-from lockstep.transfer.outcome import never_connected, reason
+from lockstep.transfer.outcome import hung_up, never_connected, reason
 from lockstep.transfer.process import Ended, Process, not_started
 
 # Of the spares one after the other is replaced, which shows whether the target is there.
@@ -18,6 +18,7 @@ IDLE = 60.0  # seconds that a spare waits at least before that
 RENEW = 60.0  # seconds between two replacements
 OLDEST = 180.0  # seconds in which all are replaced: some firewalls forget idle connections without a word after 240
 SETTLED = 5.0  # a spare that lived so long had been let in: its loss is no failure of the target
+QUICKLY = 5.0  # seconds from its names in which one ends whose connection had ended while it waited
 REFILL = 0.002  # seconds after a spare was taken: its batch has the processor first
 
 
@@ -109,6 +110,22 @@ class Pool:
         for process in self._on_end:
             if process.has_work:
                 process.give_up(patience)
+
+    def was_lost(self, process: Process, ended: Ended) -> bool:
+        """Had the connection of what has failed ended already while it waited for names?
+
+        rsync looks at its connection only when it has something to send: after the daemon was started anew all spares
+        look well, and the first batch of each fails.  That is no failure of the target.  What waited with it
+        is connected anew.
+        """
+        waited = process.fed - process.started
+        if waited < SETTLED or ended.seconds - waited > QUICKLY or not hung_up(ended.code, ended.stderr):
+            return False
+        for spares in self._spares.values():
+            while spares and spares[0].started < process.fed:
+                spares.popleft().dismiss()
+        self._fill()
+        return True
 
     def recycle(self) -> None:
         """Replace the spare that has waited longest, if that is long, and let go what is not needed.
