@@ -32,8 +32,14 @@ def lives(samples: Iterable[Sample]) -> list[list[Sample]]:
     return list(found.values())
 
 
-def warm(life: Sequence[Sample], warm_up: float = WARM_UP) -> list[Sample]:
-    return [one for one in life if one.at >= life[0].at + warm_up]
+def warm(life: Sequence[Sample]) -> list[Sample]:
+    """What is judged of a watcher's life: its second half, behind the warm-up.
+
+    What a burst took is free again, but in pieces: memory rises to what the largest bursts need, ever more slowly, and
+    stays there.  What leaks goes on rising in the second half.
+    """
+    began, ended = life[0].at, life[-1].at
+    return [one for one in life if one.at >= began + max(WARM_UP, (ended - began) / 2)]
 
 
 def slope(groups: Iterable[Sequence[Sample]], along: Callable[[Sample], float]) -> Slope | None:

@@ -16,6 +16,7 @@ from typing import Any, Callable, Optional, Protocol
 from lockstep import audits, logs
 from lockstep import config as configuration
 from lockstep.config import Config, ConfigError
+from lockstep.heap import Heap
 from lockstep.logs_elsewhere import LogFileError
 from lockstep.mirror import MirrorSync
 from lockstep.notify import systemd
@@ -123,12 +124,14 @@ class Service:
 
     async def _tick(self) -> None:
         interval = systemd.watchdog_interval()
+        heap = Heap()
         while True:
             for mirror in list(self.mirrors.values()):
                 mirror.tick()
             self.notifier.look(self._standings())
             self._status_file.tick(time.monotonic(), lambda: document(self))
             self._closing = [m for m in self._closing if any(target.busy for target in m.targets)]
+            heap.tick(time.monotonic())
             if interval is not None:
                 systemd.watchdog()
             await asyncio.sleep(pause(self.mirrors.values(), interval))
