@@ -72,7 +72,10 @@ class Daemon:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as link:
+                link.shutdown(socket.SHUT_WR)
+                while link.recv(1_024):  # whoever hangs up on a greeting is an error in the log of some daemons
+                    pass
                 return
             time.sleep(0.01)
         raise TimeoutError(f"no answer on port {self.port}")
