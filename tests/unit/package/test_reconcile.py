@@ -34,7 +34,7 @@ class Rig:
         self.source = SimpleNamespace(
             rsync="rsync", state_dir=str(tmp / "state"), filters=Filter([]),
             config=SimpleNamespace(source=os.fsencode(tmp / "source"), delete=Deletes()),
-            unchanged=lambda: not self.lost,
+            unchanged=lambda: not self.lost, stayed=lambda path: False,
         )  # fmt: skip
         self.standing = Standing()
         self.record = Record()
@@ -673,8 +673,8 @@ def test_what_could_not_be_compared_completely_is_compared_again(
         assert b"new" not in rig.backlog.paths
         while rig.reconcile.unread or rig.reconcile.busy:
             assert time.monotonic() < deadline
-            told.add((rig.reconcile.state, bool(rig.reconcile.unread)))
             rig.reconcile.proceed()
+            told.add((rig.reconcile.state, bool(rig.reconcile.unread)))  # right after one has begun, at the latest
             await asyncio.sleep(0.002)
         rig.reconcile.stop()
 
@@ -775,3 +775,20 @@ def test_a_file_where_a_directory_was_is_a_deletion_of_all_below(rig: Rig) -> No
     found = rig.proceed()
     assert found[b"d/old"] & GONE
     assert found[b"d"] & DIRECTORY_GONE
+
+
+@pytest.mark.parametrize(("flags", "asks"), [(0, True), (SUBTREE, False)])
+def test_who_stayed_is_asked_where_everything_is_compared_for_nobody_had_watched(
+    rig: Rig, flags: int, asks: bool
+) -> None:
+    """What was folded into a subtree was seen to move, and only by its ctime it is found again."""
+    for name in ("a/b/f", "a/g"):
+        rig.put(f"source/{name}", "1")
+    asked: list[bytes] = []
+    rig.source.stayed = lambda path: not asked.append(path)
+    if flags:
+        rig.reconcile.want(b"a", Change(flags, time.monotonic()))
+    rig.reconcile.want_all(time.monotonic(), 1.0)
+    found = rig.proceed()
+    assert found[b"a/b/f"] & CONTENT
+    assert (b"a/b" in asked) is asks

@@ -832,3 +832,135 @@ def test_a_reading_is_not_held_up_by_a_large_tree_that_came(root: Path, tmp_path
     assert tree.scanning
     seen(tree)
     assert len(tree) == 3002
+
+
+def _lose(tree: WatchTree) -> None:
+    """All events that wait are lost, and one tells so."""
+    events = tree._inotify.read()
+    assert events
+    tree._digest([(-1, kernel.Q_OVERFLOW, 0, b"")], Reading())
+    tree.rescan()
+    assert tree.scan(Reading(), 10.0)
+
+
+def test_after_lost_events_it_is_known_who_stayed_where_it_was(root: Path, watch: Watch) -> None:
+    for name in ("a/in", "b/in", "stays/in"):
+        (root / name).mkdir(parents=True)
+    tree = watch()
+    everyone = {b"a", b"b", b"stays", b"a/in", b"b/in", b"stays/in"}
+    assert {path for path in everyone if tree.stayed(path)} == everyone
+    (root / "stays/new").mkdir()
+    (root / "stays/in/f").write_text("x")
+    (root / "a").rename(root / "x")
+    (root / "b").rename(root / "a")
+    (root / "x").rename(root / "b")
+    _lose(tree)
+    found = {path for path in (*everyone, b"stays/new") if tree.stayed(path)}
+    assert found == {b"stays", b"stays/in", b"a/in", b"b/in"}  # what is in those has moved along with them
+    tree.nothing_is_lost()
+    assert tree.stayed(b"a")
+
+
+def test_what_moves_on_before_all_is_confirmed_is_a_stranger_there_too(root: Path, watch: Watch) -> None:
+    for name in ("a", "b"):
+        (root / name).mkdir()
+    tree = watch()
+    (root / "a").rename(root / "x")
+    (root / "b").rename(root / "a")
+    _lose(tree)
+    (root / "a").rename(root / "later")
+    tree.read()
+    assert not tree.stayed(b"later")
+    assert not tree.stayed(b"x")
+
+
+def test_where_not_all_is_watched_or_too_many_came_nobody_is_known_to_have_stayed(
+    root: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lockstep.source.watches.MOST_STRANGERS", 3)
+    (root / "stays").mkdir()
+    tree = watch()
+    (root / "1").mkdir()
+    _lose(tree)
+    assert tree.stayed(b"stays")
+    tree.problems[b"d"] = "no watch was left"
+    assert not tree.stayed(b"stays")
+    tree.problems.clear()
+    for number in range(2, 6):
+        (root / str(number)).mkdir()
+    _lose(tree)
+    assert not tree.stayed(b"stays")
+
+
+def test_directories_that_came_otherwise_than_by_being_made_are_noticed(root: Path, watch: Watch) -> None:
+    (root / "a").mkdir()
+    (root.parent / "outside/in").mkdir(parents=True)
+    tree = watch()
+
+    def moved() -> bool:
+        tree.read()
+        answer, tree.moved = tree.moved, False
+        return answer
+
+    (root / "made").mkdir()
+    (root / "a/f").write_text("x")
+    assert not moved()
+    (root / "a").rename(root / "b")
+    assert moved()
+    (root / "b").rename(root.parent / "gone")
+    moved()
+    (root.parent / "outside").rename(root / "came")
+    assert moved()
+    (root / "early").mkdir()
+    (root / "early/f").write_text("x")
+    assert moved()  # it may have come with it
+    (root / "young").mkdir()
+    (root / "came/in").rename(root / "young/in")  # before anybody watches there
+    assert moved()
+    assert not moved()
+
+
+def test_all_watched_directories_are_told_by_their_paths(root: Path, watch: Watch) -> None:
+    for name in ("a/b", "c", "cache/x"):
+        (root / name).mkdir(parents=True)
+    tree = watch()
+    assert sorted(tree.directories()) == [b"", b"a", b"a/b", b"c"]
+    (root / "c").rename(root / "a/d")
+    tree.read()
+    assert sorted(tree.directories()) == [b"", b"a", b"a/b", b"a/d"]
+
+
+def test_whoever_is_found_at_a_known_path_between_the_loss_and_the_walk_is_a_stranger(root: Path, watch: Watch) -> None:
+    """Of two directories that change places only one event is left: that the first one was moved."""
+    for name in ("a", "b"):
+        (root / name).mkdir()
+    tree = watch()
+    (root / "a").rename(root / "x")
+    (root / "b").rename(root / "a")
+    (itself,) = {event for event in tree._inotify.read()[:3] if event[1] & kernel.MOVE_SELF}
+    tree._digest([(-1, kernel.Q_OVERFLOW, 0, b""), itself], Reading())
+    tree.rescan()
+    assert tree.scan(Reading(), 10.0)
+    assert not tree.stayed(b"a")
+
+
+def test_what_could_not_be_watched_may_have_moved_meanwhile(
+    root: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        (root / name).mkdir()
+    add = kernel.Inotify.add
+
+    def one_is_too_many(self: kernel.Inotify, path: bytes) -> int:
+        if path.endswith(b"/a"):
+            raise OSError(errno.ENOSPC, "no watch is left")
+        return add(self, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kernel.Inotify, "add", one_is_too_many)
+        tree = watch()
+    assert tree.problems
+    tree.rescan()
+    assert tree.scan(Reading(), 10.0)
+    assert tree.stayed(b"b")
+    assert not tree.stayed(b"a")

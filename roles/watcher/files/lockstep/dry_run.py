@@ -20,6 +20,7 @@ from lockstep.custody import Custody
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
 from lockstep.recent import changed_since
+from lockstep.source.stayed import Stayed, written_down
 from lockstep.status.words import plain, size
 from lockstep.transfer.outcome import judge, reason
 from lockstep.transfer.process import Ended
@@ -76,7 +77,10 @@ async def _run(config: Config, mirrors: list[Mirror], folder: str, say: Callable
                 say(plain(f"{about}: cannot be compared: {why}"))
                 well = False
                 continue
-            _tell(about, mirror, comparison, _recent(mirror, filters, memory.confirmed.get(target.url)), say)
+            stayed = Stayed(written_down(config.state_dir, mirror.name), mirror.source)
+            stayed.recall(memory.confirmed, keep=True)
+            recent = _recent(mirror, filters, memory.confirmed.get(target.url), stayed)
+            _tell(about, mirror, comparison, recent, say)
             comparison.close()
             if why:
                 say(plain(f"{about}: not everything could be compared: {why}"))
@@ -106,11 +110,11 @@ async def _compare(
     return comparison, next(iter(outcome.refused.values()), outcome.reason)
 
 
-def _recent(mirror: Mirror, filters: Filter, since: Optional[float]) -> Iterator[Difference]:
+def _recent(mirror: Mirror, filters: Filter, since: Optional[float], stayed: Stayed) -> Iterator[Difference]:
     """What is sent whatever size and time say, as it changed since the target confirmed everything."""
     if since is None:
         return
-    for path in changed_since(mirror.source, b"", since - SLACK, filters.excluded):
+    for path in changed_since(mirror.source, b"", since - SLACK, filters.excluded, stayed.here):
         if path is not None:
             yield Difference(path, 0, os.lstat(mirror.source + b"/" + path).st_size, False)
 
