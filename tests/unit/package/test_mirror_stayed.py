@@ -124,11 +124,12 @@ def test_a_move_that_is_not_read_yet_is_not_vouched_for(
 
 
 def test_what_came_along_and_is_still_walked_through_is_not_vouched_for(
-    tmp_path: Path, mirrored: Callable[[Work], None]
+    tmp_path: Path, mirrored: Callable[[Work], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def walk(mirror: MirrorSync) -> None:
         assert mirror.tree is not None
         mirror.tree._to_scan.append(-1)
+        monkeypatch.setattr(mirror.tree, "read", Reading)
 
     mirrored(walk)
     assert not written(tmp_path)
@@ -147,11 +148,28 @@ def test_while_events_are_lost_or_more_come_than_are_read_nothing_is_vouched_for
 
 def test_what_nobody_has_compared_yet_is_not_vouched_for(tmp_path: Path, mirrored: Callable[[Work], None]) -> None:
     async def want(mirror: MirrorSync) -> None:
-        mirror._overflow()
-        assert not mirror._all_proven()
+        mirror.targets[0].reconcile.want_all(time.monotonic(), 1.0)
 
     mirrored(want)
     assert not written(tmp_path)
+
+
+def test_who_is_a_stranger_since_events_were_lost_has_not_stayed_until_all_is_confirmed(
+    source: Path, mirrored: Callable[[Work], None]
+) -> None:
+    async def lose(mirror: MirrorSync) -> None:
+        assert mirror.tree is not None
+        (source / "a").rename(source / "c")
+        mirror.tree._inotify.read()
+        mirror.tree._mind_strangers()
+        mirror._overflow()
+        mirror._walk_on()
+        await until(mirror, lambda: not mirror.scanning, tick=False)
+        assert mirror.stayed(b"b")
+        assert not mirror.stayed(b"c")
+        await until(mirror, lambda: mirror.at_rest and mirror.stayed(b"c"))
+
+    mirrored(lose)
 
 
 def test_nobody_is_known_to_have_stayed_while_the_source_was_lost(

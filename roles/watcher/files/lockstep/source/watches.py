@@ -226,7 +226,6 @@ class WatchTree:
                 reading.seen.append((Seen.DIRECTORY_ATTRIBUTES, prefix[:-1]))
         elif mask & (kernel.CREATE | kernel.MOVED_TO):
             self._pair(cookie, reading)
-            self.moved = self.moved or bool(mask & kernel.MOVED_TO)
             reading.seen.append((Seen.DIRECTORY_NEW, path))
             self._adopt(wd, name, path, report=True)
         elif mask & (kernel.DELETE | kernel.MOVED_FROM):
