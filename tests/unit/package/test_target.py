@@ -60,6 +60,25 @@ def test_what_is_half_written_is_asked_for_only_where_what_a_comparison_finds_ma
     assert asked == ([b"a"] if asks else [])
 
 
+def test_what_stood_still_and_was_killed_may_have_left_something_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its daemon may have been killed with it, standing still as well."""
+    asked: list[bytes] = []
+
+    def give_up(target: TargetSync) -> None:
+        monkeypatch.setattr(target._carrier, "list_remains", lambda directories, on_end: asked.extend(directories))
+        batch = sent(b"a/f")
+        target._under_way.add(batch)
+        process: Any = SimpleNamespace(given_up=True)
+        target._batch_ended(batch, process, Ended(-9, b"", 0.0, 20.0))
+        assert b"a/f" in target.live.paths
+        target._confirm(sent(b"g"), Outcome(Result.CONFIRMED))
+
+    with_target(tmp_path, "true", give_up)
+    assert asked == [b"a"]
+
+
 def test_a_refused_file_whose_name_holds_the_words_for_what_is_in_the_way_replaces_nothing(tmp_path: Path) -> None:
     name, other = b"could not make way for new", b"other"
     why = f'rsync: [receiver] mkstemp "/.{name.decode()}.AbCdEf" (in m) failed: Permission denied (13)'

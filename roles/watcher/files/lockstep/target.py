@@ -461,6 +461,7 @@ class TargetSync:
             return
         if process.given_up:
             self._log.warning("rsync stood still for %d s with %d names", self._patience, len(batch.items))
+            self._remains.interrupted(batch)
             self._return(batch)
             self.kick()
             return
