@@ -114,7 +114,7 @@ class Soak:
         try:
             wait_for(equal, 60)
         except AssertionError:
-            result = "NOT equal"
+            result = f"NOT equal: {found[:10]}"
             self.problems.append(f"not equal after {self.load.churn.number} operations: {found[:10]}")
         latest = self.sampler.samples[-1:]
         told = f", {latest[0].memory / 1024:.1f} MB after {latest[0].at:.0f} s" if latest else ""
