@@ -104,6 +104,7 @@ class Reconcile:
         self._found_until: Optional[float] = None  # monotonic; what waits since then or longer may be of it
         self._walks: list[tuple[bytes, float]] = []
         self._moves_told = False  # of what is walked: is it known who stayed where it was?
+        self._forgotten = False  # names were, which may have come by a move that was seen
         self._running: Optional[Comparison] = None
         self._feeding: Optional[Comparison] = None
         self._differences: Optional[Iterator[Optional[Difference]]] = None
@@ -166,6 +167,7 @@ class Reconcile:
         """These cannot be remembered one by one: after a while compare everything, and find them again."""
         oldest, suspect = min(change.since for change in changes), any(change.flags & SUSPECT for change in changes)
         self.why = "more names were refused than can be remembered"
+        self._forgotten = True
         self._all_since = _earlier(self._all_since, _epoch(oldest))
         self._again({b"": Change(FULL | (SUSPECT if suspect else 0), oldest)}, backoff)
 
@@ -367,7 +369,7 @@ class Reconcile:
             if folded:
                 since = _earlier(since, _epoch(min(folded)))
             self._walks = [] if since is None else [(b"", since)]
-            self._moves_told = not folded
+            self._moves_told = not folded and not self._forgotten
             source = self._target.source
             many = self.totals.source == 0 or self.totals.source >= MANY
             shared = shares(source.config.source, self._filters.excluded) if many else []
@@ -517,6 +519,7 @@ class Reconcile:
         self._last_known = 0  # now that each is handed over, their number is known exactly
         self._fed()
         if b"" in self._compared:
+            self._forgotten = b"" in self._incomplete
             self.entries += self.totals.created - (self.totals.deletions if self._deletions else 0)
             self._settling = True
         self._compared = {}
