@@ -15,8 +15,6 @@ from churn import PlainChurn
 from conftest import Rig
 from rig import processes, wait_for
 
-from lockstep.reconcile import CTIME_SLACK
-
 NO_LIMIT = {"percent": 100, "at_least": 10_000_000}
 
 
@@ -153,84 +151,3 @@ def test_no_process_is_left_of_a_killed_watcher(rig: Rig) -> None:
     rig.watcher.stop(signal.SIGKILL)
     mine = str(rig.daemon.password_file)
     wait_for(lambda: not processes(mine), 10, lambda: str(processes(mine)))
-
-
-def _old_tree(rig: Rig) -> None:
-    for name in ("a", "b", "a/deep", "b/deep"):
-        (rig.source / name).mkdir()
-        for number in range(20):
-            path = rig.source / name / str(number)
-            path.write_text(f"{name:8}")
-            os.utime(path, (1_700_000_000 + number,) * 2)
-
-
-def _change_at_two_levels(rig: Rig) -> None:
-    for name in ("new", "a/new", "a/deep/new"):
-        (rig.source / name).write_text("x")
-
-
-def _exchange(rig: Rig) -> None:
-    """Two directories with files of the same names, sizes and times."""
-    (rig.source / "a").rename(rig.source / "x")
-    (rig.source / "b").rename(rig.source / "a")
-    (rig.source / "x").rename(rig.source / "b")
-
-
-def test_what_changed_at_two_levels_while_it_was_stopped_is_all_that_is_sent(rig: Rig) -> None:
-    """Each directory has a later ctime, as one has that was moved; who stood where was written down."""
-    _old_tree(rig)
-    rig.start()
-    rig.equal()
-    made = time.time()
-    wait_for(lambda: time.time() > made + CTIME_SLACK, 10)
-    (rig.source / "later").write_text("x")
-    rig.equal()
-    rig.watcher.stop()
-    _change_at_two_levels(rig)
-    rig.watcher.start()
-    rig.equal()
-    assert rig.watcher.target()["names"] < 20
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_directories_that_changed_places_while_it_was_stopped_or_dead_are_sent_whatever_else_changed(
-    rig: Rig, number: signal.Signals
-) -> None:
-    _old_tree(rig)
-    rig.start()
-    rig.equal()
-    rig.watcher.stop(number)
-    _exchange(rig)
-    _change_at_two_levels(rig)
-    rig.watcher.start()
-    rig.equal()
-
-
-def test_nothing_is_believed_of_what_was_written_down_before_a_kill(rig: Rig) -> None:
-    """Exchanged while it was watched, and back again while nobody watched."""
-    _old_tree(rig)
-    rig.start()
-    rig.equal()
-    rig.watcher.stop()
-    rig.watcher.start()
-    rig.equal()
-    _exchange(rig)
-    rig.equal()
-    rig.watcher.stop(signal.SIGKILL)
-    _exchange(rig)
-    _change_at_two_levels(rig)
-    rig.watcher.start()
-    rig.equal()
-
-
-def test_a_move_that_has_not_arrived_when_it_stops_is_found_by_the_next_one(rig: Rig) -> None:
-    _old_tree(rig)
-    rig.start()
-    rig.equal()
-    rig.watcher.ask(command="pause", mirror="data")
-    _exchange(rig)
-    wait_for(lambda: rig.watcher.target()["pending"], 10)
-    rig.watcher.stop()
-    _change_at_two_levels(rig)
-    rig.watcher.start()
-    rig.equal()

@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from conftest import Rig
 from rig import wait_for
-
-from lockstep.reconcile import CTIME_SLACK
 
 QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
 
@@ -37,41 +34,6 @@ def _fill_queue(folder: Path, events: int) -> None:
         for _ in range(events // 2 + 10):
             one.write(b"1")
             two.write(b"2")
-
-
-def _tree(top: Path) -> None:
-    for name in ("a", "b", "c", "c/deep"):
-        (top / name).mkdir()
-        for number in range(20):
-            (top / name / str(number)).write_text(f"{name:8}")
-            os.utime(top / name / str(number), (1_700_000_000 + number,) * 2)
-
-
-def test_who_changed_places_unseen_is_sent_and_who_stayed_is_not(rig: Rig) -> None:
-    """C13: files of the same names, sizes and times; beside them something is made in a directory, and in one in it."""
-    _tree(rig.source)
-    made = time.time()
-    with _small_queue() as size:
-        rig.start()
-    rig.equal()
-    wait_for(lambda: time.time() > made + CTIME_SLACK, 10)
-    (rig.source / "later").write_text("x")
-    rig.equal()
-    before = rig.watcher.target()["names"]
-    assert rig.watcher.process is not None
-    rig.watcher.process.send_signal(signal.SIGSTOP)
-    try:
-        _fill_queue(rig.source, size)
-        (rig.source / "a").rename(rig.source / "x")
-        (rig.source / "b").rename(rig.source / "a")
-        (rig.source / "x").rename(rig.source / "b")
-        for name in ("new", "a/new", "c/new", "c/deep/new"):
-            (rig.source / name).write_text("x")
-    finally:
-        rig.watcher.process.send_signal(signal.SIGCONT)
-    wait_for(lambda: rig.watcher.status()["mirrors"][0]["overflows"], 10, rig.log)
-    rig.equal()
-    assert 40 <= rig.watcher.target()["names"] - before < 40 + 30
 
 
 def test_an_overflow_loses_nothing(rig: Rig) -> None:

@@ -155,27 +155,3 @@ def test_where_only_one_of_two_directories_changed_nothing_was_renamed(tmp_path:
     (source / "r/new").mkdir()  # r's time, and those of a new directory in it
     (source / "r").chmod(0o700)
     assert found(source, b"", since) == [b"p/d/new"]
-
-
-def test_what_is_known_to_have_stayed_where_it_was_is_not_told_for_having_changed(tmp_path: Path) -> None:
-    """Something was made in each of two directories, one in the other; whatever else is below is as it was."""
-    source = tmp_path / "source"
-    (source / "a/b/c").mkdir(parents=True)
-    for name in ("a/old", "a/b/old", "a/b/c/old"):
-        (source / name).write_text("x")
-    since = _later(tmp_path)
-    (source / "a/new").write_text("x")
-    (source / "a/b/new").write_text("x")
-    asked: list[bytes] = []
-
-    def stayed(path: bytes) -> bool:
-        asked.append(path)
-        return True
-
-    def told(top: bytes) -> set[bytes | None]:
-        return set(changed_since(os.fsencode(source), top, since, nothing, stayed))
-
-    assert told(b"") == {b"a/new", b"a/b/new"}
-    assert told(b"a/b") == {b"a/b/new"}
-    assert set(asked) == {b"a/b"}  # what a is in has not changed
-    assert set(found(source, b"a", since)) == {b"a/new", b"a/b/new", b"a/b/old", b"a/b/c/old"}

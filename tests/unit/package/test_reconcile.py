@@ -34,7 +34,7 @@ class Rig:
         self.source = SimpleNamespace(
             rsync="rsync", state_dir=str(tmp / "state"), filters=Filter([]),
             config=SimpleNamespace(source=os.fsencode(tmp / "source"), delete=Deletes()),
-            unchanged=lambda: not self.lost, stayed=lambda path: False,
+            unchanged=lambda: not self.lost,
         )  # fmt: skip
         self.standing = Standing()
         self.record = Record()
@@ -346,12 +346,9 @@ def test_ctimes_to_distrust_outlast_a_comparison_that_is_under_way(rig: Rig, und
 
 
 def test_what_is_to_be_found_again_later_is_found_by_its_ctime_too(rig: Rig) -> None:
-    for name in ("f", "a/b/g"):
-        for place in ("source", "target"):
-            rig.put(f"{place}/{name}", place[0])
-    for place in ("source", "target", "source/a", "target/a", "source/a/b", "target/a/b"):
+    for place in ("source", "target"):
+        rig.put(f"{place}/f", place[0])
         os.utime(rig.tmp / place, (1, 1))
-    rig.source.stayed = lambda path: pytest.fail("it may have come with a move that was seen")
     changes = [Change(CONTENT, time.monotonic() + late) for late in (9.0, 0.0)]
 
     async def work() -> None:
@@ -364,7 +361,7 @@ def test_what_is_to_be_found_again_later_is_found_by_its_ctime_too(rig: Rig) -> 
             await asyncio.sleep(0.002)
 
     asyncio.run(work())
-    assert rig.proceed() == {b"f": CONTENT, b"a/b/g": CONTENT}
+    assert rig.proceed() == {b"f": CONTENT}
 
 
 def test_where_only_contents_tell_a_comparison_of_everything_is_not_enough(rig: Rig) -> None:
@@ -778,22 +775,3 @@ def test_a_file_where_a_directory_was_is_a_deletion_of_all_below(rig: Rig) -> No
     found = rig.proceed()
     assert found[b"d/old"] & GONE
     assert found[b"d"] & DIRECTORY_GONE
-
-
-@pytest.mark.parametrize(("flags", "asks"), [(0, True), (SUBTREE, False), (CONTENT, False)])
-def test_who_stayed_is_asked_where_everything_is_compared_for_nobody_had_watched(
-    rig: Rig, flags: int, asks: bool
-) -> None:
-    """What was folded into a subtree, or refused and forgotten, was seen to move; only ctimes find it again."""
-    for name in ("a/b/f", "a/g"):
-        rig.put(f"source/{name}", "1")
-    asked: list[bytes] = []
-    rig.source.stayed = lambda path: not asked.append(path)
-    if flags == SUBTREE:
-        rig.reconcile.want(b"a", Change(flags, time.monotonic()))
-    elif flags:
-        rig.reconcile._forgotten = True
-    rig.reconcile.want_all(time.monotonic(), 1.0)
-    found = rig.proceed()
-    assert found[b"a/b/f"] & CONTENT
-    assert (b"a/b" in asked) is asks

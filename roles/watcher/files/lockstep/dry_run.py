@@ -20,7 +20,6 @@ from lockstep.custody import Custody
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
 from lockstep.recent import changed_since
-from lockstep.source.stayed import Stayed, written_down
 from lockstep.status.words import plain, size
 from lockstep.transfer.outcome import judge, reason
 from lockstep.transfer.process import Ended
@@ -77,10 +76,7 @@ async def _run(config: Config, mirrors: list[Mirror], folder: str, say: Callable
                 say(plain(f"{about}: cannot be compared: {why}"))
                 well = False
                 continue
-            stayed = Stayed(written_down(config.state_dir, mirror.name), mirror.source)
-            stayed.recall(memory.confirmed, keep=True)
-            recent = _recent(mirror, filters, memory.confirmed.get(target.url), stayed)
-            _tell(about, mirror, comparison, recent, say)
+            _tell(about, mirror, comparison, _recent(mirror, filters, memory.confirmed.get(target.url)), say)
             comparison.close()
             if why:
                 say(plain(f"{about}: not everything could be compared: {why}"))
@@ -110,11 +106,11 @@ async def _compare(
     return comparison, next(iter(outcome.refused.values()), outcome.reason)
 
 
-def _recent(mirror: Mirror, filters: Filter, since: Optional[float], stayed: Stayed) -> Iterator[Difference]:
+def _recent(mirror: Mirror, filters: Filter, since: Optional[float]) -> Iterator[Difference]:
     """What is sent whatever size and time say, as it changed since the target confirmed everything."""
     if since is None:
         return
-    for path in changed_since(mirror.source, b"", since - SLACK, filters.excluded, stayed.here):
+    for path in changed_since(mirror.source, b"", since - SLACK, filters.excluded):
         if path is not None:
             yield Difference(path, 0, os.lstat(mirror.source + b"/" + path).st_size, False)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import os
 import shutil
 import time
@@ -24,7 +23,6 @@ from lockstep.one_file_system import Mounts
 from lockstep.schedule import Schedule
 from lockstep.source import Reading
 from lockstep.source.spacing import PAUSE, Spacing
-from lockstep.source.stayed import Stayed, written_down
 from lockstep.source.watches import WatchTree
 from lockstep.source.witness import FEW
 from lockstep.sparing import Sparing
@@ -55,8 +53,6 @@ class MirrorSync:
         for target in self.targets:
             target.standing.was_held = target.config.url in self.memory.held
         self._mounts = Mounts(config.source) if config.one_file_system else None
-        self._stayed = Stayed(written_down(settings.state_dir, config.name), config.source)
-        self._moved_at = -math.inf  # until when what was noted may have come by the move of a directory
         self.tree: Optional[WatchTree] = None
         self.watched = False  # all watches stand
         self.overflows = 0
@@ -93,9 +89,6 @@ class MirrorSync:
         self._lose()
         return False
 
-    def stayed(self, path: bytes) -> bool:
-        return self.tree is not None and self.tree.stayed(path) and self._stayed.here(path)
-
     def may_send(self) -> bool:
         return self.watched and not self.custody.held
 
@@ -121,7 +114,6 @@ class MirrorSync:
     # ------------------------------------------------------------------ life
 
     def start(self) -> None:
-        self._stayed.recall(self.memory.confirmed)
         if self.custody.check():
             self._watch()
         else:
@@ -155,7 +147,6 @@ class MirrorSync:
         reading = Reading()
         done = self.tree.scan(reading, SCAN_SLICE)
         self._intake.take(reading)
-        self._note_moves()
         if not done:
             self._walk_on()
             return
@@ -214,9 +205,6 @@ class MirrorSync:
                 self._walk_on()
         else:
             self._lose()
-        if self.tree is not None and self._all_proven():
-            self._stayed.watched()
-            self.tree.nothing_is_lost()
         if now >= self._next_save:
             self._next_save = now + SAVE
             self._remember()
@@ -227,7 +215,6 @@ class MirrorSync:
 
     def close(self) -> None:
         self._remember(last=True)
-        self._write_down_who_stands_where()
         self._closed = True
         self._unwatch()
         for target in self.targets:
@@ -256,7 +243,6 @@ class MirrorSync:
         if self.tree is not None or self.watched:
             self._remember()
             self._unwatch()
-            self._stayed.lost()
             for target in self.targets:
                 target.reconcile.start_over()
             self._tell()
@@ -273,7 +259,6 @@ class MirrorSync:
         """
         if self.custody.held:
             self.custody.accept()
-            self._stayed.lost()
             if self.custody.held:
                 raise OSError(0, self.custody.held)
             self._why = "the source is another one"
@@ -329,7 +314,6 @@ class MirrorSync:
         elif not reading.more:
             self._drained = began
         self._intake.take(reading, since)
-        self._note_moves()
         self.custody.witness.changed(path for _what, path in reading.seen[-FEW:])
         if self.tree.scanning:
             self._walk_on()
@@ -339,11 +323,6 @@ class MirrorSync:
             self._loop.remove_reader(self.tree.fileno())
             self._rest = (now, now + pause)
             self._resting = self._loop.call_later(pause, self._listen)
-
-    def _note_moves(self) -> None:
-        """To be called when what came by a move is noted, none of it as younger than now."""
-        if self.tree is not None and self.tree.moved:
-            self._moved_at, self.tree.moved = time.monotonic(), False
 
     def _overflow(self) -> None:
         self.overflows += 1
@@ -425,35 +404,6 @@ class MirrorSync:
                 active = active or last or oldest is not None or self._active(target)
         if active:
             self._save()
-
-    def _all_proven(self) -> bool:
-        """Has every target confirmed what nobody saw?  What was seen since then may wait."""
-        if self.tree is None or not self.watched or self.tree.problems:
-            return False
-        if self._missed_since is not None or self._missed_again is not None:
-            return False
-        return all(
-            target.reconcile.whole_done
-            and not target.reconcile.whole_wanted
-            and target.reconcile.unproven(target.oldest()) is None
-            for target in self.targets
-        )
-
-    def _write_down_who_stands_where(self) -> None:
-        """The last act: for the next watcher, which cannot know what is moved until it begins."""
-        if self.tree is None or self.tree.scanning or self.custody.held or not self._all_proven():
-            return
-        waits = [at for at in (target.oldest() for target in self.targets) if at is not None]
-        if waits and min(waits) <= self._moved_at:
-            return  # what a target has under the name of a moved directory may still be another one's
-        try:
-            there = self._stayed.look(self.tree.directories())
-            reading = self.tree.read()
-            if there is None or reading.more or reading.overflow or self.tree.moved or not self.unchanged():
-                return  # who stands where may have changed while it was looked at
-            self._stayed.write(there, self.memory.confirmed)
-        except OSError as err:
-            self._log.warning("%s; directories that have changed are taken for moved by the next start", err)
 
     def _save(self) -> None:
         try:

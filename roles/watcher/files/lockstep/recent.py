@@ -22,24 +22,17 @@ SLICE = 0.005  # seconds between pauses: from a cold disk few entries take long
 
 
 def changed_since(
-    source: bytes,
-    top: bytes,
-    since: float,
-    excluded: Callable[[bytes, bool], bool],
-    stayed: Callable[[bytes], bool] = lambda path: False,
+    source: bytes, top: bytes, since: float, excluded: Callable[[bytes, bool], bool]
 ) -> Iterator[Optional[bytes]]:
     """Paths (relative to the source) below `top` with a ctime of `since` (epoch, seconds) or later; None to pause.
 
     Directories are not told: a comparison sees them.  But a rename gives no file below it a later ctime, only the
-    directory itself and the one that it is in: where both have one, all files below are told, whatever their own is,
-    unless it is known that the directory `stayed` where it was.
+    directory itself and the one that it is in: where both have one, all files below are told, whatever their own is.
     What cannot be read is left to the comparison, which says so.
     Raises OSError where it is the watcher itself that lacks something: rsync would read what is passed over here.
     """
     above = [(path, _ctime(source + b"/" + path) >= since) for path in (top, *ancestors(top))]
-    moved = any(
-        later and above[number + 1][1] and not stayed(path) for number, (path, later) in enumerate(above) if path
-    )
+    moved = any(later and above[number + 1][1] for number, (path, later) in enumerate(above) if path)
     left = [(top, moved, above[0][1])]
     looked = 0
     pause_at = time.monotonic() + SLICE
@@ -63,7 +56,7 @@ def changed_since(
                 continue
             changed = _ctime(source + b"/" + found) >= since
             if is_dir:
-                left.append((found, moved or (later and changed and not stayed(found)), changed))
+                left.append((found, moved or (later and changed), changed))
             elif moved or changed:
                 yield found
 

@@ -54,9 +54,6 @@ class Source(Protocol):
     def unchanged(self) -> bool:
         """Is the source still the same mounted file system and root?"""
 
-    def stayed(self, path: bytes) -> bool:
-        """Is it certain that the directory at this path was there when nobody watched, too?"""
-
 
 class Destination(Protocol):
     """What a reconcile needs of the target whose differences it finds."""
@@ -103,8 +100,6 @@ class Reconcile:
         self._unproven: Optional[float] = None  # epoch; until all that was found by such ctimes has arrived
         self._found_until: Optional[float] = None  # monotonic; what waits since then or longer may be of it
         self._walks: list[tuple[bytes, float]] = []
-        self._moves_told = False  # of what is walked: is it known who stayed where it was?
-        self._forgotten = False  # names were, which may have come by a move that was seen
         self._running: Optional[Comparison] = None
         self._feeding: Optional[Comparison] = None
         self._differences: Optional[Iterator[Optional[Difference]]] = None
@@ -167,7 +162,6 @@ class Reconcile:
         """These cannot be remembered one by one: after a while compare everything, and find them again."""
         oldest, suspect = min(change.since for change in changes), any(change.flags & SUSPECT for change in changes)
         self.why = "more names were refused than can be remembered"
-        self._forgotten = True
         self._all_since = _earlier(self._all_since, _epoch(oldest))
         self._again({b"": Change(FULL | (SUSPECT if suspect else 0), oldest)}, backoff)
 
@@ -369,7 +363,6 @@ class Reconcile:
             if folded:
                 since = _earlier(since, _epoch(min(folded)))
             self._walks = [] if since is None else [(b"", since)]
-            self._moves_told = not folded and not self._forgotten
             source = self._target.source
             many = self.totals.source == 0 or self.totals.source >= MANY
             shared = shares(source.config.source, self._filters.excluded) if many else []
@@ -385,7 +378,6 @@ class Reconcile:
         self._walks = [
             (path, _epoch(self._compared[path].since)) for path in inside if self._compared[path].flags & SUBTREE
         ]
-        self._moves_told = False
         return Scope(inside, bool(suspect))
 
     def _compared_ended(self, comparison: Comparison, ended: Ended) -> None:
@@ -430,10 +422,7 @@ class Reconcile:
         self._meter.reset()
         self._meter.note(self._began, 0, 0)
         excluded = self._filters.excluded
-        stayed = source.stayed if self._moves_told else _nobody_knows
-        walks = [
-            changed_since(source.config.source, path, at - CTIME_SLACK, excluded, stayed) for path, at in self._walks
-        ]
+        walks = [changed_since(source.config.source, path, at - CTIME_SLACK, excluded) for path, at in self._walks]
         recent = (Difference(path, CONTENT, -1, False) if path is not None else None for walk in walks for path in walk)
         self._differences = chain(comparison.count(), recent, comparison.differences())
         target.kick()
@@ -519,7 +508,6 @@ class Reconcile:
         self._last_known = 0  # now that each is handed over, their number is known exactly
         self._fed()
         if b"" in self._compared:
-            self._forgotten = b"" in self._incomplete
             self.entries += self.totals.created - (self.totals.deletions if self._deletions else 0)
             self._settling = True
         self._compared = {}
@@ -566,10 +554,6 @@ class Reconcile:
         self.state, self.error, self.finished = "failed", why, time.time()
         self._target.record.reconcile_results["failed"] += 1
         self._target.comparison_failed(why)
-
-
-def _nobody_knows(_path: bytes) -> bool:
-    return False
 
 
 def _earlier(one: Optional[float], other: Optional[float]) -> Optional[float]:

@@ -77,9 +77,6 @@ class Source(Protocol):
     def unchanged(self) -> bool:
         """Is the source still the same mounted file system and root?"""
 
-    def stayed(self, path: bytes) -> bool:
-        """Is it certain that the directory at this path was there when nobody watched, too?"""
-
     def may_send(self) -> bool:
         """Not held, and its watches stand."""
 

@@ -11,14 +11,12 @@ import os
 import stat
 import time
 from collections import deque
-from collections.abc import Iterator
 from typing import Callable, Optional
 
 from lockstep.source import Reading, Seen, identity
 from lockstep.source import inotify as kernel
 from lockstep.source.places import Places
 
-MOST_STRANGERS = 10_000  # directories that came where they are since events were lost; more are not told apart
 PATH_CACHE = 20_000  # paths of directories remembered between events
 _DEEPEST = 4_096  # directories above one: no path has more, unless stale hints have made a circle of them
 _DETACHED = 0  # no descriptor: the parent of what has been moved out of the tree
@@ -59,8 +57,6 @@ class WatchTree:
         self._moved: dict[int, bytes] = {}  # cookie → old path of what was renamed and has not turned up yet
         self._to_scan: list[int] = []  # the last comes first; below 0 where what is found is to be told
         self._detached = 0
-        self.moved = False  # has anything come that may have come along with a move?  For whoever asks to set back
-        self._strangers: Optional[set[bytes]] = None  # what came to where it is since events were lost
         self._to_count: deque[bytes] = deque()
         self.problems: dict[bytes, str] = {}
         self.unwatched = 0  # directories for which no watch was left
@@ -211,7 +207,6 @@ class WatchTree:
         """An event of a directory in a watched one, or of the watched one itself, or that events were lost."""
         if mask & kernel.Q_OVERFLOW:
             reading.overflow = True
-            self._mind_strangers()
             return
         if not name:
             if wd in self._places:
@@ -298,14 +293,11 @@ class WatchTree:
             self._cannot_watch(path, err)
             return None
         known = self._places.get(wd)
-        if wd == self._root:
-            return None
-        if known != (parent, name) and self._strangers is not None and len(self._strangers) <= MOST_STRANGERS:
-            self._strangers.add(path)
         if known is None:
             self._places.put(wd, parent, name)
+        elif wd == self._root:
+            return None
         elif known != (parent, name):
-            self.moved = True
             if known[0] == _DETACHED:
                 self._detached -= 1
             self._places.put(wd, parent, name)
@@ -343,34 +335,10 @@ class WatchTree:
         self._detached = 0
         return len(gone)
 
-    # ------------------------------------------------------------------ who stayed
-
-    def _mind_strangers(self) -> None:
-        if self._strangers is None:
-            self._strangers = set()
-
-    def stayed(self, path: bytes) -> bool:
-        """Was it known that this directory stands there, before events were lost?  False where that is not certain."""
-        if self._strangers is None:
-            return True
-        return path not in self._strangers and len(self._strangers) <= MOST_STRANGERS and not self.problems
-
-    def nothing_is_lost(self) -> None:
-        """What lost events stood for is confirmed."""
-        self._strangers = None
-
-    def directories(self) -> Iterator[bytes]:
-        """The paths of all that are watched, relative to the source."""
-        for wd in self._places:
-            prefix = self._prefix(wd, keep=False)
-            if prefix is not None:
-                yield prefix[:-1]
-
     # ------------------------------------------------------------------ the walk
 
     def rescan(self) -> None:
         """Walk the whole tree again, for directories that came without an event, or could not be watched before."""
-        self._mind_strangers()
         self.problems.clear()
         self._to_count.clear()
         self.unwatched = 0
@@ -414,8 +382,6 @@ class WatchTree:
                     is_dir = entry.is_dir(follow_symlinks=False)
                     if excluded(found, is_dir):
                         continue
-                    if report:
-                        self.moved = True  # or made before its directory was watched
                     if not is_dir:
                         if report:
                             reading.seen.append((Seen.FOUND, found))
