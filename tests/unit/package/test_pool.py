@@ -233,7 +233,7 @@ def test_what_fails_for_its_connection_ended_while_it_waited_was_lost(
     async def work() -> None:
         rig.pool.open()
         before = rig.spares()
-        await asyncio.sleep(0.06)  # they have waited
+        await rig.until(lambda: min(time.monotonic() - one.started for one in before.values()) > pools.SETTLED)
         process = rig.pool.run(Lane.REST, b"a\n", lambda process, ended: lost.append(rig.pool.was_lost(process, ended)))
         assert process is before[Lane.REST]
         await rig.until(lambda: lost)
