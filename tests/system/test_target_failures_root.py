@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from conftest import Rig, assembled
@@ -108,18 +109,31 @@ def test_a_directory_whose_time_cannot_be_set_keeps_nothing_in_it_from_arriving(
     """It is listed with whatever is sent into it, so that each of these rsyncs has something to complain of."""
     rig = strict
     rig.start()
-    (rig.source / "d").mkdir()
-    os.chown(rig.source / "d", 1234, 1234)
-    for number in range(3):
-        (rig.source / "d" / f"f{number}").write_text("x")
-    rig.watcher.wait_state("behind")
-    for number in range(3, 20):
-        (rig.source / "d" / f"f{number}").write_text("x")
-        wait_for((rig.target / "d" / f"f{number}").exists, 10, rig.log)
+    folder = rig.source / "d"
+    folder.mkdir()
+    os.chown(folder, 1234, 1234)
+    names = [f"f{number}" for number in range(20)]
+    for name in names:
+        (folder / name).write_text("old")
+    # rsync compares whole seconds: a time of long ago is never by chance the one that the target has
+    os.utime(folder, (1_000_000_000, 1_000_000_000))
+    wait_for(lambda: _problems(rig) == ["d"], 10, rig.log)
+    for name in names:  # in place, so that of the directory itself no event tells
+        (folder / name).write_text("new")
+        wait_for(lambda name=name: _content(rig.target / "d" / name) == "new", 10, rig.log)
     wait_for(lambda: rig.watcher.target()["pending"] == 0, 20, rig.log)
-    assert [problem["path"] for problem in rig.watcher.target()["problems"]] == ["d"]
+    wait_for(lambda: _problems(rig) == ["d"], 10, rig.log)
     assert rig.watcher.target()["batches"] < 80, "the same again and again"
-    assert len(list((rig.target / "d").iterdir())) == 20
+    # what is under way for the last time has a temporary name
+    wait_for(lambda: sorted(os.listdir(rig.target / "d")) == sorted(names), 10, rig.log)
+
+
+def _content(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def _problems(rig: Rig) -> list[str]:
+    return [problem["path"] for problem in rig.watcher.target()["problems"]]
 
 
 def test_what_a_daemon_says_to_everyone_is_no_complaint_about_names(stubborn: tuple[Rig, Namespace]) -> None:
