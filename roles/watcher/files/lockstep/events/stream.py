@@ -151,6 +151,8 @@ class Stream:
     def _directory_came(self, parent: int, name: bytes, cookie: int) -> Iterator[Told]:
         was = self._moving.pop(cookie, None)
         now = self._adopt(parent, name)
+        if now is not None:
+            self._leaving.discard(now)  # it has not left: the other half of its rename came late
         if now is None and was is not None:
             if self._chosen(parent, name):
                 self.tree.hang(was, parent, name)  # it has moved on already, and there is an event of that
