@@ -87,7 +87,7 @@ def banner(host):
 
 
 def wait(host, since):
-    while time.time() - since < 60:
+    while time.time() - since < 180:
         leader = host.leader()
         if not host.pid():
             break

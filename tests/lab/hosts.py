@@ -8,10 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+import limits
 from boot import boot, wait
 from image import image
 from network import inside, network, plug
-from settings import CTL, DIR, GATE, HOSTS, INOTIFY, LAB, NAME, USER
+from settings import CTL, DIR, GATE, HOSTS, LAB, NAME, USER
 from system import alive, kill_cgroup, need, out, say, sh, spawn, started
 
 
@@ -31,8 +32,7 @@ def up(hosts):
     bases = {h.name: image(h.release) for h in hosts}
     new = [h for h in hosts if not h.pid()]
     if new:
-        if not (DIR / "inotify").exists():
-            (DIR / "inotify").write_text("".join(f"{f.name} {f.read_text()}" for f in sorted(INOTIFY.iterdir())))
+        limits.keep()
         remove(new)
         network()
         if not alive(DIR / "proxy.pid"):
@@ -76,12 +76,7 @@ def down(hosts):
         (DIR / "proxy.pid").unlink(missing_ok=True)
         if Path("/run/netns", CTL).exists():
             sh("ip", "netns", "del", CTL)
-        if (DIR / "inotify").exists():  # the limits are the kernel's: put back what the hosts changed
-            for line in (DIR / "inotify").read_text().splitlines():
-                name, value = line.split()
-                if (INOTIFY / name).read_text().strip() != value:
-                    (INOTIFY / name).write_text(value)
-            (DIR / "inotify").unlink()
+        limits.give_back()
     say(f"down in {time.time() - began:.1f} s")
 
 
@@ -129,7 +124,7 @@ def reboot(host):
     leader = host.leader() or sys.exit(f"lab: {host.name} is not up")
     sh("nsenter", "-t", leader, "-a", "systemctl", "reboot", check=False)
     began = time.time()
-    while host.leader() == leader and time.time() - began < 60:
+    while host.leader() == leader and time.time() - began < 180:
         time.sleep(0.05)
     say(f"{host.name} {wait(host, time.time())} after {time.time() - began:.1f} s")
 
