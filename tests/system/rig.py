@@ -138,6 +138,7 @@ class Watcher:
         self.program = ["-m", "lockstep"]  # what python runs
         self.status_part: dict[str, Any] = {"listen": f"127.0.0.1:{self.http}", "socket": str(self.socket)}
         self.notify: dict[str, Any] = {}
+        self.extra: dict[str, Any] = {}  # further keys of the configuration
         self.log_level = "debug"
         self.mirrors: list[dict[str, Any]] = [{"name": "data", "source": str(source), "targets": targets, **mirror}]
         self.write()
@@ -151,6 +152,7 @@ class Watcher:
                     "status": self.status_part,
                     "notify": self.notify,
                     "mirrors": self.mirrors,
+                    **self.extra,
                 }
             )
         )

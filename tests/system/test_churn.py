@@ -34,6 +34,8 @@ CHECK_EVERY = 1000
 NO_LIMIT = {"percent": 100, "at_least": 10_000_000}
 STRAINED = str(Path(__file__).with_name("strained.py"))
 
+# whatever little the target lacks is sent ahead
+HEAD_STARTS: dict[str, Any] = {"lockstep.head_start.LEAST": 1, "lockstep.head_start.SHARE": 1 << 30}
 STRAINS: list[dict[str, Any]] = [
     {"collapse_at": 40},
     {"events_lost": 0.02},
@@ -45,6 +47,7 @@ STRAINS: list[dict[str, Any]] = [
     {"lockstep.plan.FRUITLESS": 3, "lockstep.plan.LOOK_AHEAD": 20},
     {"lockstep.target.QUIET": 0.05, "lockstep.renames.MANY": 20},
     {"lockstep.mirror.SCAN_SLICE": 0.0, "lockstep.source.watches.TRIES": 0},
+    HEAD_STARTS,
 ]
 
 

@@ -9,22 +9,11 @@ from pathlib import Path
 import pytest
 
 from lockstep.changes import ATTRIBUTES, CONTENT, GONE, PERMITTED, STRUCTURE
-from lockstep.comparison import (
-    LOOK,
-    PAUSE,
-    SHARED,
-    Comparison,
-    Scope,
-    Totals,
-    merge,
-    parse_difference,
-    parse_line,
-    parse_totals,
-    shares,
-)
+from lockstep.comparison import PAUSE, Comparison, Totals, parse_difference, parse_line, parse_totals
 from lockstep.config import Target
 from lockstep.filters import Filter
 from lockstep.transfer.process import Ended
+from lockstep.walk import LOOK, SHARED, Scope, merge, shares
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from lockstep.backoff import Backoff
 from lockstep.changes import ATTRIBUTES, CONTENT, DIRECTORY_GONE, GONE, PERMITTED, SUBTREE, SUSPECT, Change, Changes
 from lockstep.comparison import Totals
 from lockstep.config import MaxDelete, Target
+from lockstep.config_bandwidth import Bandwidth
 from lockstep.config_deletion import Deletes
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
@@ -33,7 +34,7 @@ class Rig:
         self.config = Target("", "file", None, "", 0, "", str(tmp / "target"), None, ())
         self.source = SimpleNamespace(
             rsync="rsync", state_dir=str(tmp / "state"), filters=Filter([]),
-            config=SimpleNamespace(source=os.fsencode(tmp / "source"), delete=Deletes()),
+            config=SimpleNamespace(source=os.fsencode(tmp / "source"), delete=Deletes(), bandwidth=Bandwidth()),
             unchanged=lambda: not self.lost,
         )  # fmt: skip
         self.standing = Standing()
@@ -46,7 +47,18 @@ class Rig:
         self.failures: list[str] = []
         self.taken: dict[bytes, int] = {}
         self.reconcile = Reconcile(self)  # type: ignore[arg-type]
-        self.lost = False
+        self.lost = self.silent = False
+        self.ahead: list[tuple[int, int, str]] = []
+
+    @property
+    def sending(self) -> Target:
+        return self.config
+
+    def may_send(self) -> bool:
+        return not self.silent
+
+    def head_start_over(self, names: int, size: int, why: str) -> None:
+        self.ahead.append((names, size, why))
 
     def kick(self) -> None:
         pass
@@ -492,7 +504,7 @@ def test_a_comparison_that_ends_after_a_stop_hands_over_nothing_and_leaves_nothi
             assert time.monotonic() < deadline
             await asyncio.sleep(0.002)
         assert running is not None
-        assert all(part.found.closed for part in running._parts)
+        assert all(part.found.closed for part in running._walk.parts)
 
     asyncio.run(work())
     assert not rig.reconcile.busy
@@ -509,7 +521,7 @@ def test_a_stop_while_differences_wait_closes_what_they_come_from(rig: Rig) -> N
     feeding = rig.reconcile._feeding
     assert feeding is not None
     rig.reconcile.stop()
-    assert all(part.found.closed for part in feeding._parts)
+    assert all(part.found.closed for part in feeding._walk.parts)
     rig.reconcile.proceed()
     assert not rig.backlog.paths
 
@@ -732,7 +744,7 @@ def test_a_large_tree_is_shared_by_several_processes_with_the_same_outcome(rig: 
     async def work() -> None:
         rig.reconcile.proceed()
         assert rig.reconcile._running is not None
-        assert len(rig.reconcile._running._parts) == 2
+        assert len(rig.reconcile._running._walk.parts) == 2
         deadline = time.monotonic() + 20
         while rig.reconcile.running:
             assert time.monotonic() < deadline
@@ -775,3 +787,151 @@ def test_a_file_where_a_directory_was_is_a_deletion_of_all_below(rig: Rig) -> No
     found = rig.proceed()
     assert found[b"d/old"] & GONE
     assert found[b"d"] & DIRECTORY_GONE
+
+
+def lacking(rig: Rig, monkeypatch: pytest.MonkeyPatch, files: int = 20) -> None:
+    """So much that it is worth a head start."""
+    monkeypatch.setattr("lockstep.head_start.LEAST", 10)
+    for number in range(files):
+        rig.put(f"source/d{number % 3}/{number}", "x" * 100)
+
+
+def test_much_that_the_target_lacks_is_sent_ahead_and_all_is_compared_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking(rig, monkeypatch)
+    rig.put("source/d0/differs", "new")
+    rig.put("target/d0/differs", "older")
+    rig.put("target/only-there")
+    rig.reconcile.want_all(5.0)
+    slow = rig.tmp / "rsync"
+    slow.write_text('#!/bin/sh\ncase "$*" in *--ignore-existing*) sleep 0.3;; esac\nexec rsync "$@"\n')
+    slow.chmod(0o755)
+    rig.source.rsync = str(slow)
+    left = rig.proceed()
+    assert rig.ahead == [(22, 2_000, "")]  # twenty files and two directories
+    assert rig.record.reconcile_took is not None
+    assert rig.record.reconcile_took > 0.3, "with all that was done for it"
+    assert left.pop(b"only-there") & GONE
+    assert left.pop(b"d0/differs")
+    assert {path for path, flags in left.items() if flags != ATTRIBUTES} == set()
+    assert (rig.tmp / "target/d2/17").read_text() == "x" * 100
+    assert (rig.tmp / "target/only-there").exists(), "it is asked about like any deletion"
+    end = rig.reconcile.progress(time.monotonic())
+    assert (rig.reconcile.state, rig.reconcile.whole_done) == ("done", True)
+    assert end.known == end.done >= 24
+    assert end.bytes_known == end.bytes_done == 2_003
+    assert os.listdir(rig.tmp / "state") == []
+
+
+def test_how_far_a_head_start_is_is_told(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking(rig, monkeypatch)
+    program = rig.tmp / "rsync"
+    program.write_text(
+        '#!/bin/sh\ncase "$*" in *--ignore-existing*) ;; *) exec rsync "$@";; esac\n'
+        'case "$*" in *--ignore-missing*) exec sleep 60;; esac\n'  # the second process
+        'i=0; while [ $i -lt 8 ]; do echo "<f+++++++++ 100"; i=$((i+1)); done; exec sleep 60\n'
+    )
+    program.chmod(0o755)
+    rig.source.rsync = str(program)
+    rig.reconcile.want_all(5.0)
+
+    async def work() -> None:
+        deadline = time.monotonic() + 20
+        rig.reconcile.proceed()
+        while rig.reconcile.progress(time.monotonic()).done < 8:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.002)
+        some = rig.reconcile.progress(time.monotonic())
+        assert (rig.reconcile.state, rig.reconcile.running, rig.reconcile.busy) == ("sending", True, True)
+        assert (some.known, some.done, some.bytes_known, some.bytes_done) == (23, 8, 2_000, 800)
+        assert rig.reconcile.left == 15
+        assert rig.reconcile.whole_wanted
+        assert rig.reconcile.oldest() == 5.0
+        rig.reconcile.want(b"d0", Change(SUBTREE, 6.0))
+        rig.reconcile.tick()
+        rig.reconcile.proceed()
+        assert rig.reconcile.state == "sending", "nothing else is compared meanwhile"
+        assert rig.reconcile.running
+        rig.silent = True  # paused, say, or the target is down
+        rig.reconcile.tick()
+        while rig.reconcile.running:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.002)
+
+    asyncio.run(work())
+    assert [(names, size) for names, size, _why in rig.ahead] == [(8, 800)]
+    assert "signal" in rig.ahead[0][2]
+    assert rig.reconcile.whole_wanted
+    rig.source.rsync = "rsync"
+    assert len(rig.proceed()) >= 20, "it goes on in the way that every change goes"
+    assert len(rig.ahead) == 1
+    assert rig.reconcile.whole_done
+
+
+@pytest.mark.parametrize("how", ["stop", "source lost"])
+def test_a_head_start_ends_with_what_it_is_for(rig: Rig, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    lacking(rig, monkeypatch)
+    program = rig.tmp / "rsync"
+    program.write_text('#!/bin/sh\ncase "$*" in *--ignore-existing*) exec sleep 60;; esac\nexec rsync "$@"\n')
+    program.chmod(0o755)
+    rig.source.rsync = str(program)
+    rig.reconcile.want_all(5.0)
+
+    async def work() -> None:
+        deadline = time.monotonic() + 20
+        rig.reconcile.proceed()
+        while not rig.reconcile.starts_ahead:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.002)
+        if how == "stop":
+            rig.reconcile.stop()
+        else:
+            rig.lost = True
+            rig.reconcile.start_over()
+        while rig.reconcile.running:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.002)
+
+    asyncio.run(work())
+    assert rig.reconcile.oldest() == 5.0
+    assert not rig.backlog.paths
+    assert os.listdir(rig.tmp / "state") == []
+    assert rig.reconcile.busy == (how == "source lost"), "which is compared when it is back"
+
+
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [
+        ("delete", Deletes(live=True, start=False, found=False)),
+        ("bandwidth", Bandwidth(((0, "1m"), (600, "2m")))),
+        ("filters", SimpleNamespace(rsync_args=list, sieve=lambda path, is_dir: False, excluded=lambda *_: False)),
+    ],
+)
+def test_where_it_would_be_wrong_nothing_is_sent_ahead(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, what: str, value: Any
+) -> None:
+    lacking(rig, monkeypatch)
+    setattr(rig.source if what == "filters" else rig.source.config, what, value)
+    if what == "filters":
+        value.on_schedule = value
+    rig.reconcile.want_all(5.0)
+    assert len(rig.proceed()) >= 20
+    assert rig.ahead == []
+
+
+def test_a_little_is_not_sent_ahead(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking(rig, monkeypatch, files=6)
+    rig.reconcile.want_all(5.0)
+    assert len(rig.proceed()) >= 6
+    assert rig.ahead == []
+
+
+def test_when_all_has_arrived_there_may_be_another_head_start(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking(rig, monkeypatch)
+    for _time in range(2):
+        rig.reconcile.want_all(5.0)
+        rig.proceed()
+        for path in sorted((rig.tmp / "target").rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+    assert [names for names, _size, _why in rig.ahead] == [23, 23]

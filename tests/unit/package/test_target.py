@@ -203,3 +203,28 @@ def test_what_was_no_file_any_more_when_it_was_to_replace_a_directory_has_that_c
         assert {path: change.flags for path, change in target.live.paths.items() if path} == noted
 
     with_target(tmp_path, "true", end)
+
+
+def test_what_was_noted_beside_a_head_start_goes_again_when_that_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been overwritten by what was read before, or brought back."""
+
+    def beside(target: TargetSync) -> None:
+        target.note(b"before", CONTENT, 1.0)
+        monkeypatch.setattr(type(target.reconcile), "starts_ahead", True)
+        target.note(b"f", CONTENT, 2.0)
+        target.note(b"gone", GONE | PERMITTED, 2.0)
+        target.note(b"moved", MOVED, 2.0)
+        target.note(b"held", GONE, 2.0)
+        monkeypatch.setattr(type(target.reconcile), "starts_ahead", False)
+        target.note(b"after", CONTENT, 3.0)
+        target.live.paths.clear()  # all of it has arrived
+        target.standing.park({b"held": Change(GONE, 2.0)}, 1, 2.0)
+        for _time in range(2):
+            target.head_start_over(10, 100, "")
+            assert {path: change.flags for path, change in target.live.paths.items()} == {
+                b"f": CONTENT, b"gone": GONE, b"moved": CONTENT,
+            }  # fmt: skip
+
+    with_target(tmp_path, "true", beside)

@@ -35,6 +35,11 @@ class Carrier:
         ahead = AHEAD_OVER_SSH if target.ssh is not None else 1
         self.pool = Pool(lambda lane: command.batch(rsync, self._extras.target(), lane), on_loss, folder, ahead)
 
+    @property
+    def sending(self) -> Target:
+        """The target with all options of what is sent now."""
+        return self._extras.target()
+
     def free_lanes(self, under_way: Iterable[Batch], backlog: bool = False) -> frozenset[Lane]:
         """What a comparison found takes what live changes leave; these wait for it only where one may go at once."""
         counted = (batch for batch in under_way if backlog or not batch.backlog or batch.lane not in MANY)

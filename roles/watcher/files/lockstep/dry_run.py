@@ -14,7 +14,7 @@ from typing import Callable, Optional
 from lockstep import memory as memories
 from lockstep import rules
 from lockstep.changes import GONE, STRUCTURE
-from lockstep.comparison import Comparison, Difference, Scope
+from lockstep.comparison import Comparison, Difference
 from lockstep.config import Config, Mirror, Target
 from lockstep.custody import Custody
 from lockstep.filters import Filter
@@ -23,6 +23,7 @@ from lockstep.recent import changed_since
 from lockstep.status.words import plain, size
 from lockstep.transfer.outcome import judge, reason
 from lockstep.transfer.process import Ended
+from lockstep.walk import Scope
 
 SLACK = 2.0  # seconds: the kernel's clock for ctime is coarse
 _COMPLETE = (0, 23, 24)

@@ -16,11 +16,13 @@ from typing import Optional, Protocol
 
 from lockstep.backoff import Backoff
 from lockstep.changes import CONTENT, DIRECTORY_GONE, FULL, GONE, PERMITTED, SPARING, SUBTREE, SUSPECT, Change, Changes
-from lockstep.comparison import Comparison, Difference, Scope, Totals, shares
+from lockstep.comparison import Comparison, Difference, Totals
 from lockstep.config import Mirror, Target
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
+from lockstep.head_start import HeadStart, is_worth_it
 from lockstep.look import is_inside
+from lockstep.plan import BULK
 from lockstep.progress import Meter, Progress, seconds_left
 from lockstep.recent import changed_since
 from lockstep.record import Record
@@ -28,6 +30,7 @@ from lockstep.standing import Standing
 from lockstep.transfer import command
 from lockstep.transfer.outcome import complaints, judge, reason
 from lockstep.transfer.process import Ended, not_started
+from lockstep.walk import COMPLETE, Scope, shares
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +73,10 @@ class Destination(Protocol):
     def guard(self) -> DeletionGuard: ...
 
     @property
+    def sending(self) -> Target:
+        """The target with all options of what is sent now."""
+
+    @property
     def backlog(self) -> Changes:
         """Where differences go, to be sent between live changes."""
 
@@ -86,6 +93,11 @@ class Destination(Protocol):
     def release(self) -> int:
         """Let go what is kept back."""
 
+    def may_send(self) -> bool: ...
+
+    def head_start_over(self, names: int, size: int, why: str) -> None:
+        """So many names and bytes were sent by it, and why not all; what was noted meanwhile may have to go again."""
+
     def comparison_failed(self, why: str) -> None: ...
 
 
@@ -101,6 +113,10 @@ class Reconcile:
         self._found_until: Optional[float] = None  # monotonic; what waits since then or longer may be of it
         self._walks: list[tuple[bytes, float]] = []
         self._running: Optional[Comparison] = None
+        self._head_start: Optional[HeadStart] = None
+        self._may_start_ahead = True  # once, until all has arrived
+        # names and bytes that a head start has sent, so that the comparison after it does not find them
+        self._ahead = self._was_ahead = (0, 0)
         self._feeding: Optional[Comparison] = None
         self._differences: Optional[Iterator[Optional[Difference]]] = None
         self._deletions = PERMITTED
@@ -132,7 +148,8 @@ class Reconcile:
         self._meter = Meter()
         self._began = 0.0
         self._took: Optional[float] = None  # seconds of the last whole comparison
-        self._whole_began = 0.0
+        self._whole_began = 0.0  # the comparison of everything
+        self._all_began = 0.0  # ... or the one before its head start
         self._retry = Backoff(RETRY, RETRY_LONGEST)
         self._retry_at: Optional[asyncio.TimerHandle] = None
         self._incomplete: dict[bytes, Change] = {}  # what is to be compared again then
@@ -185,16 +202,23 @@ class Reconcile:
 
     @property
     def running(self) -> bool:
-        return self._running is not None
+        return self._running is not None or self.starts_ahead
+
+    @property
+    def starts_ahead(self) -> bool:
+        """Is a head start under way?  It may overwrite what is sent meanwhile with what it has read before."""
+        return self._head_start is not None
 
     @property
     def busy(self) -> bool:
-        return bool(self._running or self._feeding or self._wanted)
+        return bool(self.running or self._feeding or self._wanted)
 
     @property
     def left(self) -> int:
         """Differences known and not handed over yet, as far as they can be counted, and what is to be compared."""
-        return len(self._wanted) + max(0, self.known - self.handed if self._feeding else 0)
+        if self._head_start is not None:
+            return len(self._wanted) + max(0, self.known - self._head_start.names)
+        return len(self._wanted) + max(0, self._known - self.handed if self._feeding else 0)
 
     @property
     def most_entries(self) -> int:
@@ -212,7 +236,11 @@ class Reconcile:
 
     @property
     def known(self) -> int:
-        """Differences found, as far as they are counted."""
+        """Differences found, as far as they are counted, with what was sent ahead."""
+        return self._ahead[0] + self._known
+
+    @property
+    def _known(self) -> int:
         found = self._feeding.known if self._feeding is not None else self._last_known
         return max(found + self._found, self.handed)
 
@@ -232,6 +260,8 @@ class Reconcile:
         if not self._hears:
             self.confirmed([path for path in self._outstanding if path not in self._target.backlog.paths])
             self._hears = False
+        if self._head_start is not None:
+            self._head_start.look()
         comparing, entries = self.state == "comparing", self.totals.source or None
         done, size = self._done()
         if comparing or not (self.state == "sending" or self._outstanding):
@@ -248,8 +278,11 @@ class Reconcile:
 
     def _done(self) -> tuple[int, int]:
         """Differences and bytes that are on the target, or nothing to be waited for."""
+        if self._head_start is not None:
+            return min(self.known, self._head_start.names), min(self._bytes, self._head_start.size)
         done = max(0, self.handed - len(self._outstanding))
-        return done, min(self._bytes, max(0, self._handed_bytes - self._outstanding_bytes))
+        size = max(0, self._handed_bytes - self._outstanding_bytes)
+        return self._ahead[0] + done, min(self._bytes, self._ahead[1] + size)
 
     def _wait_for(self, path: bytes, size: int) -> None:
         self._outstanding_bytes += size - self._outstanding.pop(path, 0)
@@ -268,20 +301,23 @@ class Reconcile:
             self._meter.note(time.monotonic(), *self._done())
         if self._settling and self._target.backlog_done:
             self._settling = False
-            self.whole_done = True
+            self.whole_done = self._may_start_ahead = True
             now = time.monotonic()
-            self._target.record.reconcile_arrived(now - self._whole_began, time.time())
+            self._target.record.reconcile_arrived(now - self._all_began, time.time())
             if not self.whole_wanted:
                 self._found_until = now
         if self._feeding is not None:
             self._hand_over()
-        elif self._running is None and self._wanted:
+        elif not self.running and self._wanted:
             self._compare()
 
     def stop(self) -> None:
         """Begin nothing more, and forget what is wanted; of a comparison under way nothing will come."""
         if self._running is not None:
             self._running.unwanted = True
+        if self._head_start is not None:
+            self._head_start.unwanted = True
+            self._head_start.kill()
         if self._feeding is not None:
             self._fed()
         self._wanted.clear()
@@ -296,6 +332,9 @@ class Reconcile:
         if self._running is not None:
             self._running.unwanted = True
             self._running.kill()
+        if self._head_start is not None:
+            self._head_start.kill()
+            return  # what it was for is wanted again when it has ended
         if self._feeding is not None:
             self._fed()
         if self._compared:
@@ -305,11 +344,20 @@ class Reconcile:
     def kill(self) -> None:
         if self._running is not None:
             self._running.kill()
+        if self._head_start is not None:
+            self._head_start.kill()
 
     def tick(self) -> None:
-        """Once a second: a comparison that stands still is given up, and made again."""
+        """Once a second: a comparison that stands still is given up, and made again; what is sent ahead goes only while
+        anything may be sent."""
+        patience = command.patience(self._target.config, command.COMPARISON_TIMEOUT)
         if self._running is not None:
-            self._running.give_up(command.patience(self._target.config, command.COMPARISON_TIMEOUT))
+            self._running.give_up(patience)
+        if self._head_start is not None:
+            self._head_start.look()
+            self._head_start.give_up(patience)
+            if not (self._target.may_send() and self._target.source.unchanged()):
+                self._head_start.kill()
 
     def _compare(self) -> None:
         source = self._target.source
@@ -322,9 +370,13 @@ class Reconcile:
         self.started, self.finished, self._began = time.time(), None, time.monotonic()
         if scope.whole:
             self._whole_began = self._began
+            if not any(self._ahead):
+                self._all_began = self._began
             self._held_before = self._target.standing.held_count
             self.grown = 0
-        self._last_known = self._found = self.handed = self._bytes = self._handed_bytes = self._outstanding_bytes = 0
+        self._last_known = self._found = self.handed = self._handed_bytes = self._outstanding_bytes = 0
+        self._ahead, self._was_ahead = self._was_ahead, (0, 0)
+        self._bytes = self._ahead[1]
         self._outstanding.clear()
         try:
             self._running = Comparison(
@@ -412,12 +464,16 @@ class Reconcile:
             if not self._leaves_out:
                 self.entries = self.totals.target
             self._took = time.monotonic() - self._began
+            if self._worth_a_head_start():
+                comparison.close()
+                self._start_ahead(comparison.scope)
+                return
         else:
             self.grown += comparison.totals.created
         sure = not self.error and ended.code != READ_ERRORS
         self._deletions = self._permit(comparison.totals, whole and not self._leaves_out, sure)
         self.state, self._deleted = "sending", b""
-        self._feeding, self._bytes = comparison, comparison.totals.size
+        self._feeding, self._bytes = comparison, self._ahead[1] + comparison.totals.size
         self._began = time.monotonic()
         self._meter.reset()
         self._meter.note(self._began, 0, 0)
@@ -426,6 +482,46 @@ class Reconcile:
         recent = (Difference(path, CONTENT, -1, False) if path is not None else None for walk in walks for path in walk)
         self._differences = chain(comparison.count(), recent, comparison.differences())
         target.kick()
+
+    # ------------------------------------------------------------------ much that the target lacks
+
+    def _worth_a_head_start(self) -> bool:
+        if not (self._may_start_ahead and is_worth_it(self.totals)):
+            return False
+        mirror = self._target.source.config
+        # what is deleted meanwhile may come back by it, and a restart just then has to find that
+        found_again = mirror.delete.start or not mirror.delete.live
+        by_rules = self._filters.sieve is None  # else rsync does not know all that is left out
+        by_the_hour = len(mirror.bandwidth.table) > 1  # a limit that would outlast its time
+        return found_again and by_rules and not by_the_hour
+
+    def _start_ahead(self, scope: Scope) -> None:
+        self.state, self._may_start_ahead = "sending", False
+        self._last_known, self._bytes = self.totals.created, self.totals.size
+        self._began = time.monotonic()
+        self._meter.reset()
+        self._meter.note(self._began, 0, 0)
+        source, target = self._target.source, self._target
+        try:
+            self._head_start = HeadStart(
+                source.rsync, source.config.source, target.sending, scope,
+                self._filters.rsync_args(), BULK, source.state_dir, self._started_ahead,
+            )  # fmt: skip
+        except OSError as err:
+            self._fail(not_started(err))
+
+    def _started_ahead(self, ahead: HeadStart, ended: Ended) -> None:
+        """Whatever came of it: all is compared again, and what then differs is sent in the way that every change is."""
+        ahead.close()
+        self._head_start = None
+        if ahead.unwanted:
+            return
+        self.state, self._last_known = "none", 0
+        self._ahead = self._was_ahead = (ahead.names, ahead.size)
+        why = "" if ended.code in COMPLETE else reason(ended.code, ended.stderr)
+        self._target.head_start_over(ahead.names, ahead.size, why)
+        self._want_again()
+        self._target.kick()
 
     def released(self) -> None:
         """What is held was let go, with what is told as held and not handed over yet."""

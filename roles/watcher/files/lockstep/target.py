@@ -103,6 +103,7 @@ class TargetSync:
         self.standing = Standing()
         self.record = Record()
         self.live = Changes()
+        self._beside = Changes()  # noted while a head start was under way
         self.backlog = Changes(limit=1 << 62)  # fed by the reconcile in portions of its own
         self.reconcile = Reconcile(self)
         self.renames = Renames()
@@ -177,6 +178,8 @@ class TargetSync:
             return
         self.live.note(path, flags, since)
         self._noted = since
+        if self.reconcile.starts_ahead:
+            self._beside.note(path, flags, since)
 
     def kick(self) -> None:
         """Look for something to send, soon: once for all that was noted in this turn of the loop."""
@@ -440,6 +443,21 @@ class TargetSync:
         """Keep back these deletions; the target has `of` entries."""
         self._deletions.hold(items, of)
         self._on_state()
+
+    @property
+    def sending(self) -> Target:
+        return self._carrier.sending
+
+    def head_start_over(self, names: int, size: int, why: str) -> None:
+        """It may have overwritten what was sent meanwhile by what it had read before, or brought back what was deleted:
+        that goes again."""
+        beside, self._beside = self._beside, Changes()
+        now = time.monotonic()
+        for path, change in beside.paths.items():
+            if path not in self.standing.parked:
+                self.live.note(path, change.flags & ~PERMITTED, now)
+        told = f", and not all of it: {why}" if why else ""
+        self._log.info("%d names with %d bytes that the target had not were sent together%s", names, size, told)
 
     def comparison_failed(self, why: str) -> None:
         if not self._stopped:

@@ -127,9 +127,19 @@ def folder(rsync: str, target: Target, empty: str, name: str) -> list[str]:
 def comparison(rsync: str, target: Target, filters: Sequence[bytes], delete: bool, checksum: bool) -> list[str]:
     """Tells on stdout how the target differs from what is listed, recursively, and changes nothing."""
     return _said(target, [
-        rsync, *_ATTRIBUTES, "-r", "-n", "-8", "--out-format=%i %n", "--stats", _NANOSECONDS,
+        rsync, *_ATTRIBUTES, "-r", "-n", "-8", "--out-format=%i %l %n", "--stats", _NANOSECONDS,
         *(["--delete", "--force"] if delete else []),
         *(["--checksum"] if checksum else []),
+        *map(os.fsdecode, filters), *_LISTED, *_target(target, timeout=COMPARISON_TIMEOUT),
+    ])  # fmt: skip
+
+
+def head_start(rsync: str, target: Target, filters: Sequence[bytes], largest: int) -> list[str]:
+    """Sends what is listed, recursively, where the target has nothing, and no file of `largest` bytes or more; tells on
+    stdout what it sends.  It deletes nothing, and leaves what is there as it is."""
+    return _said(target, [
+        rsync, *_ATTRIBUTES, "-r", "-WS", "-8", "--out-format=%i %l", "--stats", _NANOSECONDS,
+        "--ignore-existing", f"--max-size={largest - 1}",
         *map(os.fsdecode, filters), *_LISTED, *_target(target, timeout=COMPARISON_TIMEOUT),
     ])  # fmt: skip
 
