@@ -159,5 +159,5 @@ def test_daemon_that_is_down_is_named_with_reason_and_comes_back(deployed: Scene
     finally:
         machines.run("backup01", "systemctl start rsync")
     for host in NFS:
-        machines.wait_live(host)
+        machines.wait_live(host, 150)  # tries have become rare by now
     deployed.become_equal()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 
@@ -54,10 +55,15 @@ def test_a_setuid_file_arrives_where_the_daemon_may_make_none(deployed: Scene) -
     source.chmod(SETUID)
     copy = deployed.machines.disk("backup01", "/srv/backup/data") / "setuid"
     try:
-        wait_for(copy.exists, 10, f"{copy}")
-        deployed.machines.wait_live("nfs01")
+
+        def mode() -> bytes:
+            with contextlib.suppress(OSError):
+                return os.getxattr(copy, "user.rsync.%stat").split()[0]
+            return b""
+
+        # it may have arrived before its mode was changed
+        wait_for(lambda: mode() == f"{0o100000 | SETUID:o}".encode(), 20, lambda: f"{copy}: {mode()!r}")
         assert copy.stat().st_mode & 0o7000 == 0
-        assert os.getxattr(copy, "user.rsync.%stat").split()[0] == f"{0o100000 | SETUID:o}".encode()
     finally:
         source.unlink()
     deployed.become_equal()

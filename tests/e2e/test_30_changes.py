@@ -20,7 +20,7 @@ def test_another_exclude_is_taken_up_without_a_restart(deployed: Scene) -> None:
         player.write("mirrors", {"lockstep_mirrors": [DATA, HOME]})
     (source / "not sent.scratch").write_text("excluded\n")
     (source / "sent").write_text("not excluded\n")
-    wait_for((copy / "sent").exists, 5, "what is not excluded")
+    wait_for((copy / "sent").exists, 30, "what is not excluded")
     machines.wait_live("nfs01")
     assert not (copy / "not sent.scratch").exists()
     assert machines.services() == services
@@ -44,7 +44,7 @@ def test_unit_and_package_are_mended_with_one_restart(deployed: Scene) -> None:
     machines = deployed.machines
     edited = "/usr/local/lib/lockstep/lockstep/plan.py"
     text = machines.run("nfs01", f"cat {edited}; echo '# edited' >> {edited}")
-    starts = "journalctl -o cat -u lockstep | grep -c '^Started '"
+    starts = "journalctl --sync; journalctl -o cat -u lockstep | grep -c '^Started '"
     before = int(machines.run("nfs01", starts))
     deployed.player.play("site.yml", "--limit", "nfs01")
     assert machines.run("nfs01", f"cat {edited}") == text

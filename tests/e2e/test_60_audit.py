@@ -209,5 +209,5 @@ def test_the_modules_tell_what_can_be_asserted(deployed: Scene, copies: Path) ->
     assert yaml.safe_load(PLAY)
     (deployed.player.checkout / "asserted.yml").write_text(PLAY)
     deployed.player.play("asserted.yml")
-    wait_for((copies / "paused").exists, 5, "what was written while it was paused")
+    wait_for((copies / "paused").exists, 30, "what was written while it was paused")
     deployed.become_equal()

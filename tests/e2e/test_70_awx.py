@@ -79,7 +79,7 @@ class Awx:
         env = {**self.environment(), "ANSIBLE_COLLECTIONS_PATH": str(self.folder / "requirements_collections")}
         words = [str(PROGRAMS / "ansible-runner"), "run", str(self.folder), "-p", playbook, "-i", str(self.jobs), "-q"]
         done = subprocess.run(
-            self.scene.machines.command("run", *words), cwd=self.folder, env=env, check=False, timeout=400,
+            self.scene.machines.command("run", *words), cwd=self.folder, env=env, check=False, timeout=1200,
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
         )  # fmt: skip
         artifacts = self.folder / "artifacts" / str(self.jobs)

@@ -33,6 +33,7 @@ def test_backup_host_is_rebooted(fault: Fault) -> None:
     """Quicker than anybody could look: the log alone tells of it."""
     fault.about("the backup host is rebooted", "`lab reboot`", "C11, C12")
     fault.load()
+    fault.is_under_load()
     fault.others_go_on()
     fault.cured(partial(fault.scene.lab, "reboot", HOST), drains=True)
 

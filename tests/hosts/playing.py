@@ -99,7 +99,7 @@ class Player:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=400,
+            timeout=1200,
         )
         seconds = time.monotonic() - began
         print(f"{seconds:.1f} s: ansible-playbook {playbook} {' '.join(options)}\n{done.stdout}")

@@ -26,4 +26,4 @@ def exports(name: str, path: str, host: str = "172.16.1.0/24", **more: object) -
 
 def restart(machines: Machines, host: str) -> None:
     """Start it anew: what it had open is closed, and clients of version 3 go on as if nothing had been."""
-    machines.run(host, f"{RESTART}; for _ in $(seq 100); do {ANSWERS} && exit 0; sleep 0.1; done; exit 1")
+    machines.run(host, f"{RESTART}; for _ in $(seq 600); do {ANSWERS} && exit 0; sleep 0.1; done; exit 1")

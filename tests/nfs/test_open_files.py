@@ -67,7 +67,8 @@ def test_file_that_is_removed_while_it_is_open(export: Export, client: Mount) ->
     client.write(handle, 5, b"more\n")
     handle = client.put(f"{path}/a", b"another file of that name\n")
     export.become_equal()
-    assert [entry.name for entry in (export.copy / path.lstrip("/")).iterdir()] == ["a"]
+    names = [entry.name for entry in (export.copy / path.lstrip("/")).iterdir()]
+    assert [name for name in names if not name.startswith(".a.")] == ["a"]  # it may be sent once more just then
     client.call("unlink", hidden)
     client.write(handle, 0, b"ANOTHER")
     export.become_equal()

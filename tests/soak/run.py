@@ -130,7 +130,11 @@ class Soak:
             taken[:] = [] if one is None else [one]
             return one is not None and one.pipes == 2 * one.children and not one.zombies
 
+        directories = sum(1 for _ in os.walk(self.rig.source))
         with contextlib.suppress(AssertionError):  # the verdict says what is wrong with it
+            # watches of what was moved away are given back once a second or two
+            wait_for(lambda: self.rig.watcher.status()["mirrors"][0]["watches"] == directories, 20)
+        with contextlib.suppress(AssertionError):
             wait_for(at_rest, 20)
         return taken[0]
 

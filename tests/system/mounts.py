@@ -6,6 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from rig import wait_for
+
 
 class Namespace:
     """`run()` a command inside; `view()` is how a path inside is seen from outside."""
@@ -35,7 +37,13 @@ class Namespace:
         self.run("mount", "--bind", str(there), str(path))
 
     def umount(self, path: Path) -> None:
-        self.run("umount", str(path))
+        """A comparison stands in it for a moment; a process that waits must not, or it would be busy for longer."""
+
+        def done() -> bool:
+            command = [*self.enter, "umount", str(path)]
+            return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+
+        wait_for(done, 10, f"umount {path}: it is busy")
 
     def close(self) -> None:
         assert self._holder.stdout is not None

@@ -32,7 +32,7 @@ def test_pause_keeps_changes_back_and_resume_lets_them_go(rig: Rig) -> None:
     assert rig.watcher.wait_state("paused")["lag"] == 0
     (rig.source / "f").unlink()
     (rig.source / "g").write_text("x")
-    wait_for(lambda: rig.watcher.target()["pending"] >= 2, 5, rig.log)
+    wait_for(lambda: rig.watcher.target()["pending"] >= 2, 30, rig.log)
     done = _do(rig, "status")
     assert done.returncode == 1
     assert "paused" in done.stdout

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Rig
+from rig import wait_for
 
 LIMIT = {"percent": 10, "at_least": 20, "window": 60}
 DIRECTORIES, FILES, MOVES = 12, 10, 150
@@ -57,5 +58,12 @@ def test_what_was_moved_and_then_deleted_is_a_mass_deletion_all_the_same(rig: Ri
         if number >= DIRECTORIES // 2:
             shutil.rmtree(rig.source / f"e{number}")
     rig.watcher.wait_state("held")
+    # what was moved is still on its way, and goes from its old names when it has arrived
+
+    def at_rest() -> bool:
+        now = rig.watcher.target()
+        return now["pending"] == now["in_flight"] == 0
+
+    wait_for(at_rest, 30, rig.log)
     kept = sum(path.is_file() for path in rig.target.rglob("*"))
     assert kept >= DIRECTORIES * FILES - LIMIT["at_least"], "more was deleted than may be"

@@ -151,5 +151,5 @@ def test_a_path_that_is_too_long_is_named_and_the_rest_goes_on(rig: Rig, when: s
     wait_for((rig.target / "deep" / "shallow").exists, 10, rig.log)
     shutil.rmtree(rig.source / "deep")  # which goes by descriptors, and so to any depth
     assert rig.watcher.ask(command="resync", mirror="data")["ok"]
-    rig.watcher.wait_state("live", seconds=20)
+    rig.watcher.wait_state("live", seconds=60)
     rig.equal()

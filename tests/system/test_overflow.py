@@ -57,7 +57,7 @@ def test_an_overflow_loses_nothing(rig: Rig) -> None:
         (rig.source / "a" / "b" / "f").write_text("x")
     finally:
         rig.watcher.process.send_signal(signal.SIGCONT)
-    wait_for(lambda: rig.watcher.status()["mirrors"][0]["overflows"], 10, rig.log)
+    wait_for(lambda: rig.watcher.status()["mirrors"][0]["overflows"], 60, rig.log)
     (rig.source / "live").write_text("x")
     rig.equal()
     assert rig.log().count("overflowed; reconciling") == 1

@@ -95,7 +95,7 @@ def test_what_happens_is_measured_and_a_held_deletion_raises_its_alert(rig: Rig,
 
     wait_for(lambda: prometheus.value('up{job="lockstep"}') == 1, 60, log)
     wait_for(lambda: (prometheus.value("lockstep_confirmed_changes_total") or 0) >= 30, 30, log)
-    assert (prometheus.value("lockstep_confirmed_bytes_total") or 0) >= 30_000
+    wait_for(lambda: (prometheus.value("lockstep_confirmed_bytes_total") or 0) >= 30_000, 30, log)
     assert (prometheus.value("lockstep_lag_seconds_count") or 0) >= 1
     assert prometheus.value('lockstep_target_state{state="live"}') == 1
     assert prometheus.value("lockstep_build_info") == 1
@@ -105,7 +105,8 @@ def test_what_happens_is_measured_and_a_held_deletion_raises_its_alert(rig: Rig,
         path.unlink()
     rig.watcher.wait_state("held")
     wait_for(lambda: "LockstepHeld" in prometheus.firing(), 60, log)
-    assert (prometheus.value("lockstep_held_deletions") or 0) >= 28  # two may go, if they were read before the rest
+    # two may go, if they were read before the rest
+    wait_for(lambda: (prometheus.value("lockstep_held_deletions") or 0) >= 28, 30, log)
     rig.watcher.ask(command="release", mirror="data")
     rig.equal()
     wait_for(lambda: "LockstepHeld" not in prometheus.firing(), 60, log)

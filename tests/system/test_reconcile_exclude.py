@@ -21,8 +21,12 @@ def test_a_comparison_on_schedule_neither_sends_nor_deletes_what_it_leaves_out(r
         (rig.source / name).write_text(name)
     rig.start(reconcile_exclude=["*.tmp"], reconcile_every=1)
     rig.equal()
-    (rig.target / "gone").mkdir()
-    for name in ("a.tmp", "d/c", "d/only.tmp", "gone/kept.tmp", "gone/other", "unknown"):
+    made = rig.target.with_name("made")
+    made.mkdir()
+    for name in ("kept.tmp", "other"):
+        (made / name).write_text("of somebody else")
+    made.rename(rig.target / "gone")  # whole, or a comparison might see it empty
+    for name in ("a.tmp", "d/c", "d/only.tmp", "unknown"):
         (rig.target / name).write_text("of somebody else")
     rig.become_equal(b"a.tmp", b"d/only.tmp", b"gone")
     wait_for(lambda: not (rig.target / "gone/other").exists(), 30, "the deletion of what is not left out")

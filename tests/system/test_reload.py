@@ -43,9 +43,17 @@ def test_a_mirror_comes_and_goes_and_the_other_does_not_blink(rig: Rig) -> None:
     rig.start()
     (rig.source / "f").write_text("x")
     rig.equal()
-    # one for each lane, two of content; a link that seemed far under load has more, until they are renewed
-    wait_for(lambda: len(_spares(rig)) == 5, 120, lambda: str(_spares(rig)))
-    before, spares = rig.watcher.target(), _spares(rig)
+    seen = [(time.monotonic(), _spares(rig))]
+
+    def settled() -> bool:
+        """None has come or gone for a while; how many there are is told by how far the link seems."""
+        found = _spares(rig)
+        if found != seen[0][1]:
+            seen[0] = (time.monotonic(), found)
+        return len(found) >= 4 and time.monotonic() - seen[0][0] > 3
+
+    wait_for(settled, 60, lambda: str(_spares(rig)))
+    before, spares = rig.watcher.target(), seen[0][1]
     over = threading.Event()
 
     source, target = _add_mirror(rig, "more")
@@ -156,7 +164,7 @@ def test_a_stop_is_orderly_and_quick(rig: Rig) -> None:
     rig.equal()
     began = time.monotonic()
     assert rig.watcher.stop() == 0
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8  # less than the ten seconds that it waits for what is under way
     assert not rig.watcher.socket.exists()
 
 
@@ -168,10 +176,10 @@ def test_a_stop_in_the_middle_of_work_ends_in_time(rig: Rig) -> None:
     rig.daemon.freeze()
     try:
         (rig.source / "g").write_bytes(os.urandom(20 << 20))
-        wait_for(lambda: rig.watcher.target()["in_flight"], 5, rig.log)
+        wait_for(lambda: rig.watcher.target()["in_flight"], 30, rig.log)
         began = time.monotonic()
         assert rig.watcher.stop() == 0
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 20  # systemd's patience, as the role has it
     finally:
         rig.daemon.freeze(False)
     rig.watcher.start()

@@ -105,6 +105,8 @@ def test_changes_of_the_moment_before_the_unmount_delete_nothing(mounted: Mounte
         mounted.space.run("umount", "--lazy", str(mounted.rig.source))  # in the middle of a transfer, too
         assert {path.name for path in mounted.rig.target.iterdir()} == {"a", "b", "c"}
         mounted.rig.watcher.wait_state("held")
+        # what is under way has temporary names
+        wait_for(lambda: not mounted.rig.watcher.target()["in_flight"], 30, mounted.rig.log)
         assert len(survey(os.fsencode(mounted.rig.target))) == 19
         mounted.mount()
         mounted.rig.watcher.wait_state("live")
@@ -133,7 +135,9 @@ def test_another_file_system_is_held_until_it_is_released(mounted: Mounted) -> N
     mounted.equal()
     before = survey(os.fsencode(mounted.rig.target))
     mounted.space.tmpfs(mounted.rig.source)
-    mounted.held_with_everything("another file system")
+    mounted.rig.watcher.wait_state("held")
+    assert "another file system" in mounted.rig.log(), "the next look has another reason, a second later"
+    mounted.held_with_everything("source")
     (mounted.source / "other").write_text("x")
     assert survey(os.fsencode(mounted.rig.target)) == before
     assert mounted.rig.watcher.ask(command="release", mirror="data")["ok"]

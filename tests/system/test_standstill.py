@@ -21,6 +21,7 @@ def test_a_file_that_becomes_a_fifo_under_the_hands_of_rsync_stops_nothing(rig: 
     assert rig.watcher.ask(command="pause", mirror="data")["ok"]
     (rig.source / "first").write_bytes(os.urandom(BULK - 1))
     (rig.source / "second").write_text("sent when the first one is")
+    wait_for(lambda: rig.watcher.target()["pending"] >= 2, 30, rig.log)  # one rsync is to get both
     assert rig.watcher.ask(command="resume", mirror="data")["ok"]
     wait_for(lambda: list(rig.target.glob(".first.*")), 10, rig.log)
     (rig.source / "second").unlink()

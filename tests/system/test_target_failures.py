@@ -54,12 +54,13 @@ def test_a_daemon_that_is_away_and_comes_back(rig: Rig) -> None:
     (rig.source / "f").write_text("changed")
     (rig.source / "g").write_text("new")
     status = _wait_reason(rig, "listens")
-    assert abs(status["since"] - time.time()) < 5
+    assert abs(status["since"] - time.time()) < 15
+    # while it is tried both are under way, and there is no next try
+    status = wait_for(lambda: (now := rig.watcher.target())["pending"] >= 2 and now["next_try"] and now, 30, rig.log)
     assert status["next_try"] > time.time() - 1.5
-    assert status["pending"] >= 2
-    wait_for(lambda: rig.watcher.target()["lag"] > 1.5, 5, rig.log)
+    wait_for(lambda: rig.watcher.target()["lag"] > 1.5, 30, rig.log)
     first = rig.watcher.target()["lag"]
-    assert wait_for(lambda: rig.watcher.target()["lag"] > first, 5)
+    assert wait_for(lambda: rig.watcher.target()["lag"] > first, 30)
     code, text = _healthz(rig)
     assert code == 503
     assert "down" in text
@@ -125,9 +126,10 @@ def test_a_target_that_is_wrong_from_the_start_disturbs_no_other(rig: Rig, mista
     assert reason in status["reason"]
     for number in range(5):
         (rig.source / f"n{number}").write_text("x")
-        rig.become_equal(seconds=5)
+        rig.become_equal(seconds=30)
     assert rig.watcher.target(0)["failures"] == 0
-    assert rig.watcher.target(1)["pending"] > 0
+    waits = rig.watcher.target(1)
+    assert waits["pending"] + waits["in_flight"] > 0  # it may be tried just now
     assert not list(second.iterdir())
     if mistake == "password":
         Path(target["password_file"]).write_text(rig.daemon.password_file.read_text())
@@ -143,7 +145,14 @@ def test_a_second_target_gets_everything_too(rig: Rig) -> None:
     (rig.source / "d").mkdir()
     (rig.source / "d" / "f").write_text("x")
     rig.equal()
-    wait_for(lambda: not differences(rig.source, second), 10, rig.log)
+
+    def found() -> list[str]:
+        try:
+            return differences(rig.source, second)
+        except (FileNotFoundError, NotADirectoryError) as moved:
+            return [str(moved)]
+
+    wait_for(lambda: not found(), 30, rig.log)
 
 
 def test_more_refused_names_than_are_remembered_are_no_endless_comparison(rig: Rig) -> None:
@@ -203,7 +212,7 @@ def test_a_transfer_cut_in_the_middle_is_taken_up_again(rig: Rig) -> None:
 
 def test_a_daemon_that_hangs_is_given_up(rig: Rig) -> None:
     """C11: one that keeps its connections and answers nothing; a timeout of its own set to seconds."""
-    rig.watcher.mirrors[0]["targets"][0]["rsync_options"] = ["--timeout=2", "--contimeout=2"]
+    rig.watcher.mirrors[0]["targets"][0]["rsync_options"] = ["--timeout=6", "--contimeout=6"]
     rig.start()
     (rig.source / "f").write_text("x")
     rig.equal()

@@ -172,8 +172,10 @@ def test_what_a_comparison_on_schedule_deletes_spares_nothing_of_live_deletions(
     rig.start(reconcile_exclude=["*.tmp"], reconcile_every=2)
     rig.equal()
     old = rig.target / "old"
+    rig.watcher.ask(command="pause", mirror="data")  # a comparison might delete it before it is one
     old.write_text("of nobody")
     space.bind(old, old)
+    rig.watcher.ask(command="resume", mirror="data")
     rig.watcher.wait_state("behind")
     rig.watcher.ask(command="pause", mirror="data")
     shutil.rmtree(rig.source / "d")

@@ -95,6 +95,7 @@ def test_database_that_stays_open(rig: Rig, database: Path, tmp_path: Path) -> N
     writers = _write(database, times(150, 2000))
     try:
         rig.become_equal(b"sub/base.sqlite-shm")
+        rig.watcher.wait_in_step()  # what is under way has a temporary name
         copy = shutil.copytree(rig.target / "sub", tmp_path / "restored")
         assert (copy / "base.sqlite-wal").stat().st_size > 0
         assert _rows(copy / "base.sqlite") == _rows(database)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 
@@ -9,17 +10,27 @@ import socket
 # find its own taken by a connection of somebody else.
 FROM, BELOW = 20_000, 32_000
 
+# No port is given twice while there are others, and no two workers of pytest-xdist draw from one part: a port is free
+# until its server listens, and once more while that is down.
+_PARTS = 8
+_given: set[int] = set()
+
 _drawn = random.SystemRandom()  # processes that draw at the same time, and tests that seed `random`, draw differently
 
 
 def free_port() -> int:
     """A port of the loopback interface on which nobody listens. Raises OSError if a thousand draws find none."""
-    for _attempt in range(1000):
-        port = _drawn.randrange(FROM, BELOW)
+    size = (BELOW - FROM) // _PARTS
+    start = FROM + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % _PARTS * size
+    for attempt in range(1000):
+        port = _drawn.randrange(start, start + size)
+        if port in _given and attempt < 500:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
-    raise OSError(f"no free port from {FROM} to {BELOW - 1} of 127.0.0.1")
+        _given.add(port)
+        return port
+    raise OSError(f"no free port from {start} to {start + size - 1} of 127.0.0.1")

@@ -133,7 +133,7 @@ def test_while_no_batch_may_start_events_gather_and_are_taken_to_be_half_that_ol
             began = time.monotonic()
             mirror._readable()
             assert pauses[-1:] == [LONGEST]
-            mirror._rest = (began - 2.0, time.monotonic())
+            mirror._rest = (began - 62.0, began + 60.0)  # half of it is a second ago
             mirror._readable()
             (change,) = target.live.paths.values()
             assert began - 1.1 < change.since < began - 0.9

@@ -136,7 +136,7 @@ def test_without_a_syncer_it_fails_in_time_with_step_target_and_reason(daemons, 
 def test_a_syncer_that_never_deletes_is_found_out_and_cleared_away_after(daemons, syncers, verify, source):
     daemon = daemons()
     syncers(daemon, "--perms", "--ignore-times")
-    answer = verify(daemon, timeout=1, steps=["create", "delete"])
+    answer = verify(daemon, timeout=4, steps=["create", "delete"])
     assert answer.failed
     assert answer.msg.startswith("mirror data: step delete on 127.0.0.1/data: file is still there")
     cleanup = answer.data["targets"][0]["cleanup"]
@@ -149,10 +149,10 @@ def test_a_syncer_that_never_deletes_is_found_out_and_cleared_away_after(daemons
 def test_a_syncer_that_ignores_modes_is_found_out(daemons, syncers, verify, source):
     daemon = daemons()
     syncers(daemon, "--delete", "--ignore-times")
-    answer = verify(daemon, timeout=1)
+    answer = verify(daemon, timeout=4)
     assert answer.failed
     assert (
-        answer.msg == "mirror data: step mode on 127.0.0.1/data: file has mode 0644, wanted 0750, 1 s after the change"
+        answer.msg == "mirror data: step mode on 127.0.0.1/data: file has mode 0644, wanted 0750, 4 s after the change"
     )
     assert [name for name, step in steps(answer).items() if not step["ok"]] == ["mode"]
 
@@ -160,9 +160,9 @@ def test_a_syncer_that_ignores_modes_is_found_out(daemons, syncers, verify, sour
 def test_a_syncer_that_trusts_size_and_whole_seconds_is_found_out(daemons, syncers, verify):
     daemon = daemons()
     syncers(daemon, "--perms", "--delete")
-    answer = verify(daemon, timeout=1.5, steps=["rewrite"])
+    answer = verify(daemon, timeout=4, steps=["rewrite"])
     assert answer.failed
-    reason = "file holds other content (24 bytes, wanted 24), 1.5 s after the change"
+    reason = "file holds other content (24 bytes, wanted 24), 4 s after the change"
     assert answer.msg == f"mirror data: step rewrite on 127.0.0.1/data: {reason}"
 
 
