@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from conftest import Rig
-from rig import wait_for
+from rig import ENVIRONMENT, wait_for
 
 STRAINED = str(Path(__file__).with_name("strained.py"))
 TOLD = "were sent together"
@@ -17,7 +20,7 @@ TOLD = "were sent together"
 # Behind a real one that is over it does what one can do that has read a file before it changed, and what was deleted
 # before that: it puts `stale` in its place, with the time that it had, and makes `gone` once more.
 LATE = """#!/bin/sh
-case "$*" in *--ignore-existing*--max-size*) ;; *) exec rsync "$@";; esac
+case "$*" in *--max-size*) ;; *) exec rsync "$@";; esac
 touch "{here}/began"
 while [ ! -e "{here}/go" ]; do sleep 0.01; done
 rsync "$@" || exit
@@ -153,3 +156,32 @@ def test_what_is_left_out_or_too_large_is_not_sent_with_it(rig: Rig) -> None:
     assert not (rig.target / "cache").exists()
     sent = next(line for line in rig.log().splitlines() if TOLD in line)
     assert f"with {60 * 200} bytes" in sent, "the large one comes after it, and has a process of its own"
+
+
+def test_what_was_sent_with_it_is_counted_where_all_is_sent_once(rig: Rig) -> None:
+    fill(rig, 60)
+    rig.watcher.program = [STRAINED, json.dumps({"lockstep.head_start.LEAST": 50})]
+    done = subprocess.run(
+        [sys.executable, *rig.watcher.program, "run", "--once", "--config", str(rig.watcher.config)],
+        cwd="/", env=ENVIRONMENT, text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert TOLD in done.stderr
+    found = re.search(r"\((\d+) names and ([\d,.]+) bytes", done.stdout)
+    assert found is not None, done.stdout
+    assert int(found[1]) >= 60
+    assert not rig.differences()
+
+
+def test_hooks_are_told_each_name(rig: Rig, tmp_path: Path) -> None:
+    fill(rig, 60)
+    told = tmp_path / "told"
+    program = tmp_path / "hook"
+    program.write_text(f"#!/bin/sh\ncat >> {told}\n")
+    program.chmod(0o755)
+    rig.watcher.program = [STRAINED, json.dumps({"lockstep.head_start.LEAST": 50})]
+    rig.start(hooks=[{"command": [str(program)]}])
+    rig.equal()
+    names = {f"d{number % 40}/e{number % 400}/f{number}" for number in range(60)}
+    wait_for(lambda: told.exists() and all(name in told.read_text() for name in names), 20, rig.log)
+    assert TOLD not in rig.log()

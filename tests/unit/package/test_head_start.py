@@ -1,4 +1,4 @@
-"""A head start brings what the target has nothing of, and touches nothing that is there."""
+"""A head start brings what the target lacks, and takes nothing away."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def there(tmp: Path) -> dict[str, str]:
     }
 
 
-def test_only_what_the_target_has_nothing_of_is_sent(tmp_path: Path) -> None:
+def test_what_the_target_lacks_is_sent_and_nothing_is_deleted(tmp_path: Path) -> None:
     put(tmp_path / "source/d/new", "new")
     put(tmp_path / "source/d/differs", "ours", 5)
     put(tmp_path / "target/d/differs", "theirs")
@@ -72,8 +72,8 @@ def test_only_what_the_target_has_nothing_of_is_sent(tmp_path: Path) -> None:
     assert ended.code == 0
     found = there(tmp_path)
     assert found.pop("small") == "s" * (LARGE - 1)
-    assert found == {"d": "", "d/new": "new", "d/differs": "theirs", "only-there": "kept", "link": "new"}
-    assert (ahead.names, ahead.size) == (3, LARGE + 2)
+    assert found == {"d": "", "d/new": "new", "d/differs": "ours", "only-there": "kept", "link": "new"}
+    assert (ahead.names, ahead.size) == (3, LARGE + 6)
 
 
 def test_a_tree_shared_by_several_processes_arrives_as_by_one(tmp_path: Path) -> None:

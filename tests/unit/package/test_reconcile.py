@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Optional
@@ -34,7 +35,9 @@ class Rig:
         self.config = Target("", "file", None, "", 0, "", str(tmp / "target"), None, ())
         self.source = SimpleNamespace(
             rsync="rsync", state_dir=str(tmp / "state"), filters=Filter([]),
-            config=SimpleNamespace(source=os.fsencode(tmp / "source"), delete=Deletes(), bandwidth=Bandwidth()),
+            config=SimpleNamespace(
+                source=os.fsencode(tmp / "source"), delete=Deletes(), bandwidth=Bandwidth(), hooks=(),
+            ),
             unchanged=lambda: not self.lost,
         )  # fmt: skip
         self.standing = Standing()
@@ -805,21 +808,21 @@ def test_much_that_the_target_lacks_is_sent_ahead_and_all_is_compared_again(
     rig.put("target/only-there")
     rig.reconcile.want_all(5.0)
     slow = rig.tmp / "rsync"
-    slow.write_text('#!/bin/sh\ncase "$*" in *--ignore-existing*) sleep 0.3;; esac\nexec rsync "$@"\n')
+    slow.write_text('#!/bin/sh\ncase "$*" in *--max-size*) sleep 0.3;; esac\nexec rsync "$@"\n')
     slow.chmod(0o755)
     rig.source.rsync = str(slow)
     left = rig.proceed()
-    assert rig.ahead == [(22, 2_000, "")]  # twenty files and two directories
+    assert rig.ahead == [(22, 2_003, "")]  # twenty files and two directories; one that differed is no new name
     assert rig.record.reconcile_took is not None
     assert rig.record.reconcile_took > 0.3, "with all that was done for it"
     assert left.pop(b"only-there") & GONE
-    assert left.pop(b"d0/differs")
+    assert (rig.tmp / "target/d0/differs").read_text() == "new"
     assert {path for path, flags in left.items() if flags != ATTRIBUTES} == set()
     assert (rig.tmp / "target/d2/17").read_text() == "x" * 100
     assert (rig.tmp / "target/only-there").exists(), "it is asked about like any deletion"
     end = rig.reconcile.progress(time.monotonic())
     assert (rig.reconcile.state, rig.reconcile.whole_done) == ("done", True)
-    assert end.known == end.done >= 24
+    assert end.known == end.done >= 23
     assert end.bytes_known == end.bytes_done == 2_003
     assert os.listdir(rig.tmp / "state") == []
 
@@ -828,7 +831,7 @@ def test_how_far_a_head_start_is_is_told(rig: Rig, monkeypatch: pytest.MonkeyPat
     lacking(rig, monkeypatch)
     program = rig.tmp / "rsync"
     program.write_text(
-        '#!/bin/sh\ncase "$*" in *--ignore-existing*) ;; *) exec rsync "$@";; esac\n'
+        '#!/bin/sh\ncase "$*" in *--max-size*) ;; *) exec rsync "$@";; esac\n'
         'case "$*" in *--ignore-missing*) exec sleep 60;; esac\n'  # the second process
         'i=0; while [ $i -lt 8 ]; do echo "<f+++++++++ 100"; i=$((i+1)); done; exec sleep 60\n'
     )
@@ -846,6 +849,7 @@ def test_how_far_a_head_start_is_is_told(rig: Rig, monkeypatch: pytest.MonkeyPat
         assert (rig.reconcile.state, rig.reconcile.running, rig.reconcile.busy) == ("sending", True, True)
         assert (some.known, some.done, some.bytes_known, some.bytes_done) == (23, 8, 2_000, 800)
         assert rig.reconcile.left == 15
+        assert rig.reconcile.most_entries == rig.reconcile.entries + 8, "they may be deleted meanwhile"
         assert rig.reconcile.whole_wanted
         assert rig.reconcile.oldest() == 5.0
         rig.reconcile.want(b"d0", Change(SUBTREE, 6.0))
@@ -873,7 +877,7 @@ def test_how_far_a_head_start_is_is_told(rig: Rig, monkeypatch: pytest.MonkeyPat
 def test_a_head_start_ends_with_what_it_is_for(rig: Rig, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     lacking(rig, monkeypatch)
     program = rig.tmp / "rsync"
-    program.write_text('#!/bin/sh\ncase "$*" in *--ignore-existing*) exec sleep 60;; esac\nexec rsync "$@"\n')
+    program.write_text('#!/bin/sh\ncase "$*" in *--max-size*) exec sleep 60;; esac\nexec rsync "$@"\n')
     program.chmod(0o755)
     rig.source.rsync = str(program)
     rig.reconcile.want_all(5.0)
@@ -905,6 +909,8 @@ def test_a_head_start_ends_with_what_it_is_for(rig: Rig, monkeypatch: pytest.Mon
     [
         ("delete", Deletes(live=True, start=False, found=False)),
         ("bandwidth", Bandwidth(((0, "1m"), (600, "2m")))),
+        ("hooks", ("which is told each name",)),
+        ("config", Target("", "file", None, "", 0, "", "", None, ("--delay-updates",))),
         ("filters", SimpleNamespace(rsync_args=list, sieve=lambda path, is_dir: False, excluded=lambda *_: False)),
     ],
 )
@@ -912,9 +918,21 @@ def test_where_it_would_be_wrong_nothing_is_sent_ahead(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, what: str, value: Any
 ) -> None:
     lacking(rig, monkeypatch)
-    setattr(rig.source if what == "filters" else rig.source.config, what, value)
+    if what == "config":
+        rig.config = replace(value, path=rig.config.path)
+    else:
+        setattr(rig.source if what == "filters" else rig.source.config, what, value)
     if what == "filters":
         value.on_schedule = value
+    rig.reconcile.want_all(5.0)
+    assert len(rig.proceed()) >= 20
+    assert rig.ahead == []
+
+
+def test_nothing_is_sent_ahead_while_nothing_may_be_sent(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause lets a comparison come to its end."""
+    lacking(rig, monkeypatch)
+    rig.silent = True
     rig.reconcile.want_all(5.0)
     assert len(rig.proceed()) >= 20
     assert rig.ahead == []

@@ -10,7 +10,7 @@ from typing import Any, Callable
 import pytest
 
 from lockstep.batch import Batch
-from lockstep.changes import CONTENT, DIRECTORY_GONE, GONE, MOVED, PERMITTED, Change
+from lockstep.changes import CONTENT, DIRECTORY_GONE, GONE, MOVED, PERMITTED, Change, Changes
 from lockstep.config import load
 from lockstep.mirror import MirrorSync
 from lockstep.target import TargetSync
@@ -223,8 +223,64 @@ def test_what_was_noted_beside_a_head_start_goes_again_when_that_is_over(
         target.standing.park({b"held": Change(GONE, 2.0)}, 1, 2.0)
         for _time in range(2):
             target.head_start_over(10, 100, "")
+            assert {change.since for change in target.live.paths.values()} == {2.0}, "ctimes are to be looked at since"
             assert {path: change.flags for path, change in target.live.paths.items()} == {
                 b"f": CONTENT, b"gone": GONE, b"moved": CONTENT,
             }  # fmt: skip
 
     with_target(tmp_path, "true", beside)
+
+
+@pytest.mark.parametrize(
+    ("went", "came", "ends"), [(True, "link", True), (True, "directory", False), (False, "link", False)]
+)
+def test_a_link_where_a_directory_went_ends_a_head_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, went: bool, came: str, ends: bool
+) -> None:
+    """What is on its way into that directory would be written where the link leads."""
+    ended: list[int] = []
+
+    def beside(target: TargetSync) -> None:
+        monkeypatch.setattr(type(target.reconcile), "starts_ahead", True)
+        monkeypatch.setattr(target.reconcile, "end_ahead", lambda: ended.append(1))
+        if went:
+            target.note(b"d", GONE | DIRECTORY_GONE, 1.0)
+        if came == "link":
+            (tmp_path / "source/d").symlink_to("other")
+        else:
+            (tmp_path / "source/d").mkdir()
+        target.note(b"d", CONTENT, 2.0)
+
+    with_target(tmp_path, "true", beside)
+    assert bool(ended) == ends
+
+
+def test_a_head_start_ends_where_more_is_changed_than_is_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[int] = []
+
+    def beside(target: TargetSync) -> None:
+        monkeypatch.setattr(type(target.reconcile), "starts_ahead", True)
+        monkeypatch.setattr(target.reconcile, "end_ahead", lambda: ended.append(1))
+        target._beside = Changes(limit=10)
+        for number in range(10):
+            target.note(b"d/%d" % number, CONTENT, 1.0)
+        assert not ended
+        target.note(b"d/more", CONTENT, 1.0)
+        assert ended
+
+    with_target(tmp_path, "true", beside)
+
+
+def test_nothing_is_sent_until_a_head_start_that_was_killed_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send(target: TargetSync) -> None:
+        monkeypatch.setattr(target.source, "may_send", lambda: True)
+        monkeypatch.setattr(type(target._preparing), "done", True, raising=False)
+        assert target.may_send()
+        monkeypatch.setattr(type(target.reconcile), "ends_ahead", True)
+        assert not target.may_send()
+
+    with_target(tmp_path, "true", send)

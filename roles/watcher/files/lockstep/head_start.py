@@ -1,9 +1,9 @@
 """Much that a target lacks is sent by rsync's own walk through the tree, before anything is sent name by name.
 
 Of 220,000 new names each costs the watcher a look and a place in a batch: 13 s of CPU, three times what one rsync takes
-to send them all.  A head start only brings what the target has nothing of.  It deletes nothing, overwrites nothing that
-it finds, and proves nothing: what it may have brought in a state of before is sent once more by whoever noted the
-change, and all is compared anew when it is over.
+to send them all.  A head start brings what the target lacks, or has in another state.  It deletes nothing, and proves
+nothing: what it may have brought in a state of before is sent once more by whoever noted the change, and all is
+compared anew when it is over.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Callable
 
 from lockstep.comparison import Totals, totals_of
-from lockstep.config import Target
+from lockstep.config import Mirror, Target
 from lockstep.transfer import command
 from lockstep.transfer.process import Ended
 from lockstep.walk import COMPLETE, Part, Scope, Walk
@@ -27,6 +27,16 @@ _SENT = re.compile(rb"^([<>ch.])([fdLDS])[^ ]{9} (\d+)$", re.MULTILINE)
 
 def is_worth_it(lacking: Totals) -> bool:
     return lacking.created >= max(LEAST, lacking.source // SHARE)
+
+
+def is_possible(mirror: Mirror, options: Sequence[str]) -> bool:
+    """May the target be brought what it lacks in this way?  `options`: of rsync, for this target."""
+    # what is deleted meanwhile may come back by it, and a restart just then has to find that
+    found_again = mirror.delete.start or not mirror.delete.live
+    by_the_hour = len(mirror.bandwidth.table) > 1  # a limit that would outlast its time
+    # which puts all in its place at the end, over whatever was sent meanwhile
+    all_at_once = "--delay-updates" in options
+    return found_again and not by_the_hour and not all_at_once and not mirror.hooks  # which are told each name
 
 
 def keeps_links(options: Sequence[str]) -> bool:
@@ -52,7 +62,7 @@ class HeadStart:
         Raises OSError where no process can be started.
         """
         self.names = self.size = 0
-        self.unwanted = False
+        self.unwanted = self.ending = False
         self._on_end = on_end
         self._read: dict[Part, int] = {}  # bytes of what each has told
 
@@ -77,6 +87,7 @@ class HeadStart:
                     self.size += int(size)
 
     def kill(self) -> None:
+        self.ending = True
         self._walk.kill()
 
     def give_up(self, patience: float) -> None:

@@ -55,7 +55,7 @@ class _Watched:
         if condition.state == "live" and reconcile.whole_done and idle and target.oldest() is None:
             return found
         seen = (standing.batches, reconcile.handed)
-        if seen != self._seen or condition.state not in ("down", "behind", "held"):
+        if seen != self._seen or reconcile.starts_ahead or condition.state not in ("down", "behind", "held"):
             self._seen, self._since = seen, time.monotonic()
         if condition.state == "held" or time.monotonic() - self._since > PATIENCE:
             found.why = f"{condition.state}: {condition.reason}"

@@ -20,7 +20,7 @@ from lockstep.comparison import Comparison, Difference, Totals
 from lockstep.config import Mirror, Target
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
-from lockstep.head_start import HeadStart, is_worth_it
+from lockstep.head_start import HeadStart, is_possible, is_worth_it
 from lockstep.look import is_inside
 from lockstep.plan import BULK
 from lockstep.progress import Meter, Progress, seconds_left
@@ -117,6 +117,7 @@ class Reconcile:
         self._may_start_ahead = True  # once, until all has arrived
         # names and bytes that a head start has sent, so that the comparison after it does not find them
         self._ahead = self._was_ahead = (0, 0)
+        self._uncounted = 0  # ... and those that no comparison has counted on the target yet
         self._feeding: Optional[Comparison] = None
         self._differences: Optional[Iterator[Optional[Difference]]] = None
         self._deletions = PERMITTED
@@ -210,6 +211,16 @@ class Reconcile:
         return self._head_start is not None
 
     @property
+    def ends_ahead(self) -> bool:
+        """Was it killed, and has not ended yet?"""
+        return self._head_start is not None and self._head_start.ending
+
+    def end_ahead(self) -> None:
+        """The rest goes name by name."""
+        if self._head_start is not None:
+            self._head_start.kill()
+
+    @property
     def busy(self) -> bool:
         return bool(self.running or self._feeding or self._wanted)
 
@@ -224,7 +235,11 @@ class Reconcile:
     def most_entries(self) -> int:
         """Entries on the target, if each name that it has confirmed since then is a new one; while nothing is known of
         what it has, more than there can be."""
-        return sys.maxsize if self._took is None else self.entries + self.grown
+        return sys.maxsize if self._took is None else self.entries + self.grown + self._sent_ahead
+
+    @property
+    def _sent_ahead(self) -> int:
+        return self._uncounted + (0 if self._head_start is None else self._head_start.names)
 
     def oldest(self) -> Optional[float]:
         times = [
@@ -462,7 +477,7 @@ class Reconcile:
         if whole:
             self.totals = comparison.totals
             if not self._leaves_out:
-                self.entries = self.totals.target
+                self.entries, self._uncounted = self.totals.target, 0
             self._took = time.monotonic() - self._began
             if self._worth_a_head_start():
                 comparison.close()
@@ -476,7 +491,7 @@ class Reconcile:
         self._feeding, self._bytes = comparison, self._ahead[1] + comparison.totals.size
         self._began = time.monotonic()
         self._meter.reset()
-        self._meter.note(self._began, 0, 0)
+        self._meter.note(self._began, *self._ahead)
         excluded = self._filters.excluded
         walks = [changed_since(source.config.source, path, at - CTIME_SLACK, excluded) for path, at in self._walks]
         recent = (Difference(path, CONTENT, -1, False) if path is not None else None for walk in walks for path in walk)
@@ -486,14 +501,10 @@ class Reconcile:
     # ------------------------------------------------------------------ much that the target lacks
 
     def _worth_a_head_start(self) -> bool:
-        if not (self._may_start_ahead and is_worth_it(self.totals)):
+        if not (self._may_start_ahead and is_worth_it(self.totals) and self._target.may_send()):
             return False
-        mirror = self._target.source.config
-        # what is deleted meanwhile may come back by it, and a restart just then has to find that
-        found_again = mirror.delete.start or not mirror.delete.live
         by_rules = self._filters.sieve is None  # else rsync does not know all that is left out
-        by_the_hour = len(mirror.bandwidth.table) > 1  # a limit that would outlast its time
-        return found_again and by_rules and not by_the_hour
+        return by_rules and is_possible(self._target.source.config, self._target.config.rsync_options)
 
     def _start_ahead(self, scope: Scope) -> None:
         self.state, self._may_start_ahead = "sending", False
@@ -518,6 +529,7 @@ class Reconcile:
             return
         self.state, self._last_known = "none", 0
         self._ahead = self._was_ahead = (ahead.names, ahead.size)
+        self._uncounted += ahead.names
         why = "" if ended.code in COMPLETE else reason(ended.code, ended.stderr)
         self._target.head_start_over(ahead.names, ahead.size, why)
         self._want_again()

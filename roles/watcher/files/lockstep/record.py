@@ -107,6 +107,11 @@ class Record:
                 worst = lag
         self._worst = worst
 
+    def sent_ahead(self, names: int, size: int) -> None:
+        """So many names and bytes have arrived by a head start."""
+        self.names += names
+        self.bytes += size
+
     def failed(self, reason: str, now: float, times: int = 1, told: str = "") -> None:
         """`told`: the sentence for people, where it says more than the reason."""
         self.failures[kind(reason)] += times

@@ -179,7 +179,16 @@ class TargetSync:
         self.live.note(path, flags, since)
         self._noted = since
         if self.reconcile.starts_ahead:
-            self._beside.note(path, flags, since)
+            self._note_beside(path, flags, since)
+
+    def _note_beside(self, path: bytes, flags: int, since: float) -> None:
+        """While a head start is under way."""
+        self._beside.note(path, flags, since)
+        change = self._beside.paths.get(path)
+        status = self._look(path) if change is None or change.flags & DIRECTORY_GONE else None
+        if self._beside.collapsed or (status is not None and stat.S_ISLNK(status.st_mode)):
+            # what is on its way into the directory that was there would go where the link leads, once that is sent
+            self.reconcile.end_ahead()
 
     def kick(self) -> None:
         """Look for something to send, soon: once for all that was noted in this turn of the loop."""
@@ -287,6 +296,8 @@ class TargetSync:
 
     def may_send(self) -> bool:
         if self._stopped or self.standing.paused or self.standing.waiting or not self._preparing.done:
+            return False
+        if self.reconcile.ends_ahead:
             return False
         return self.source.may_send()
 
@@ -452,10 +463,12 @@ class TargetSync:
         """It may have overwritten what was sent meanwhile by what it had read before, or brought back what was deleted:
         that goes again."""
         beside, self._beside = self._beside, Changes()
-        now = time.monotonic()
         for path, change in beside.paths.items():
             if path not in self.standing.parked:
-                self.live.note(path, change.flags & ~PERMITTED, now)
+                # as old as it is: what is to be found by its ctime has had it since then
+                self.live.note(path, change.flags & ~PERMITTED, change.since)
+        self.standing.names += names
+        self.record.sent_ahead(names, size)
         told = f", and not all of it: {why}" if why else ""
         self._log.info("%d names with %d bytes that the target had not were sent together%s", names, size, told)
 

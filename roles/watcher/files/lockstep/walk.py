@@ -112,7 +112,7 @@ class Walk:
             for share in scope.shares:
                 if with_parents:
                     parents = sorted({parent_of(path) for path in share})
-                    rules = [b"--filter=+ /" + path for path in share]
+                    rules = [b"--filter=+ /" + path + b"/" for path in share]
                     rules += [b"--filter=- /" + (parent + b"/*" if parent else b"*") for parent in parents]
                     start(parents, rules, missing=True)
                 else:

@@ -135,11 +135,15 @@ def comparison(rsync: str, target: Target, filters: Sequence[bytes], delete: boo
 
 
 def head_start(rsync: str, target: Target, filters: Sequence[bytes], largest: int) -> list[str]:
-    """Sends what is listed, recursively, where the target has nothing, and no file of `largest` bytes or more; tells on
-    stdout what it sends.  It deletes nothing, and leaves what is there as it is."""
+    """Sends what is listed, recursively, as REST does, and no file of `largest` bytes or more; tells on stdout what it
+    sends, and deletes nothing.
+
+    Not with --ignore-existing: where a directory is to stand, and the target has a link, rsync would leave that alone
+    and write what is in the directory through it.
+    """
     return _said(target, [
         rsync, *_ATTRIBUTES, "-r", "-WS", "-8", "--out-format=%i %l", "--stats", _NANOSECONDS,
-        "--ignore-existing", f"--max-size={largest - 1}",
+        f"--max-size={largest - 1}",
         *map(os.fsdecode, filters), *_LISTED, *_target(target, timeout=COMPARISON_TIMEOUT),
     ])  # fmt: skip
 
