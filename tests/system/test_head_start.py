@@ -170,6 +170,7 @@ def test_what_was_sent_with_it_is_counted_where_all_is_sent_once(rig: Rig) -> No
     found = re.search(r"\((\d+) names and ([\d,.]+) bytes", done.stdout)
     assert found is not None, done.stdout
     assert int(found[1]) >= 60
+    assert float(found[2].replace(",", "")) > 0
     assert not rig.differences()
 
 

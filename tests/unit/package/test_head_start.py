@@ -139,7 +139,9 @@ def test_how_far_it_is_is_read_from_what_the_processes_tell(tmp_path: Path) -> N
             ahead.look()
         ahead.look()
         assert (ahead.names, ahead.size) == (4, 120), "the last line is not whole"
+        assert not ahead.ending
         ahead.kill()
+        assert ahead.ending
         assert (await asyncio.wait_for(over, 20)).code < 0
         assert (ahead.names, ahead.size) == (4, 120)
         ahead.close()

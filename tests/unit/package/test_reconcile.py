@@ -823,8 +823,30 @@ def test_much_that_the_target_lacks_is_sent_ahead_and_all_is_compared_again(
     end = rig.reconcile.progress(time.monotonic())
     assert (rig.reconcile.state, rig.reconcile.whole_done) == ("done", True)
     assert end.known == end.done >= 23
+    assert rig.reconcile.most_entries == rig.reconcile.entries + rig.reconcile.grown, "they are counted by now"
     assert end.bytes_known == end.bytes_done == 2_003
     assert os.listdir(rig.tmp / "state") == []
+
+
+def test_a_rate_is_told_without_what_was_sent_ahead(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking(rig, monkeypatch)
+    rig.put("target/only-there")
+    rig.backlog_done = False
+    rig.reconcile.want_all(5.0)
+
+    async def work() -> None:
+        deadline = time.monotonic() + 20
+        while not rig.ahead or rig.reconcile.running or rig.reconcile.state != "sending":
+            assert time.monotonic() < deadline
+            rig.reconcile.proceed()
+            await asyncio.sleep(0.002)
+        found = rig.reconcile.progress(time.monotonic() + 10)
+        assert found.done >= 22
+        assert found.rate is not None
+        assert found.rate < 1
+
+    asyncio.run(work())
+    rig.reconcile.stop()
 
 
 def test_how_far_a_head_start_is_is_told(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
