@@ -18,7 +18,7 @@ from lockstep.config import Target
 from lockstep.transfer import command
 from lockstep.transfer.command import Lane
 from lockstep.transfer.names_told import Listed, unescape
-from lockstep.transfer.outcome import Outcome, Result, complaints, judge, reason
+from lockstep.transfer.outcome import Outcome, Result, complaints, judge, never_connected, reason
 
 SOURCE = b"/srv/data"
 END = b"rsync error: some files/attrs were not transferred (see previous errors) (code 23) at main.c(1394)\n"
@@ -489,3 +489,20 @@ def test_what_is_in_a_directory_that_could_not_be_made_has_not_arrived(rsync: Rs
         assert code in (0, 23), stderr
         assert code == 0 or set(names) - set(found.refused) <= arrived, stderr
         (rsync.target / "other").unlink()
+
+
+@pytest.mark.parametrize(
+    ("code", "stderr", "never"),
+    [
+        (10, b"rsync: [sender] failed to connect to h (192.0.2.1): Connection refused (111)\n", True),
+        (10, b"rsync: [sender] getaddrinfo: nowhere 873: Name or service not known\n", True),
+        (10, b"rsync: [sender] read error: Connection reset by peer (104)\n", False),
+        (10, b"rsync: [sender] write error: Broken pipe (32)\n", False),
+        (12, b"rsync: connection unexpectedly closed (0 bytes received so far) [sender]\n", False),
+        (30, b"[sender] io timeout after 30 seconds -- exiting\n", True),
+        (35, b"rsync: [sender] failed to connect to h (192.0.2.1): Connection timed out (110)\n", True),
+    ],
+)
+def test_a_connection_that_was_reset_was_made(code: int, stderr: bytes, never: bool) -> None:
+    """Of one that waits it is no failure of the target: another one takes its place, or says what is wrong."""
+    assert never_connected(code, stderr) is never

@@ -53,6 +53,7 @@ VANISHED = 24  # rsync(1): some files were gone before they could be sent, and n
 
 # rsync(1): how a connection ends that was never made, however long that took
 _UNREACHED = frozenset({10, 30, 35})
+_WAS_REACHED = re.compile(rb"\b(?:read|write) error: ")  # and with 10, too, how one ends that was
 # how rsync tells that the other end is there no more: reset, closed, or with the last word of a daemon that is stopped
 _HUNG_UP = frozenset({10, 12, 20, ssh_words.SSH_FAILED})
 
@@ -183,7 +184,9 @@ def complaints(stderr: bytes, most: int = 5) -> str:
 
 def never_connected(code: int, stderr: bytes) -> bool:
     """Was it the connection that could not be made?"""
-    return code in _UNREACHED or (code == ssh_words.SSH_FAILED and not ssh_words.was_connected(stderr))
+    if code in _UNREACHED:
+        return code != 10 or _WAS_REACHED.search(stderr) is None
+    return code == ssh_words.SSH_FAILED and not ssh_words.was_connected(stderr)
 
 
 def cut_off(code: int) -> bool:
