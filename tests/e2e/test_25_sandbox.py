@@ -40,6 +40,7 @@ def test_the_watcher_sees_no_home_and_cannot_write_what_it_watches(deployed: Sce
 def test_who_may_ask_for_the_status_can_read_no_secret(deployed: Scene, host: str) -> None:
     """A member of the watcher's group; docs/troubleshooting.md makes one of whoever may ask."""
     member = "setpriv --reuid nobody --regid lockstep --clear-groups"
+    deployed.machines.wait_live(host)
     assert "live" in deployed.machines.run(host, f"{member} lockstep status")
     for backup in BACKUP:
         file = f"/etc/lockstep/secrets/home-{host}@{backup}"
