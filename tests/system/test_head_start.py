@@ -47,6 +47,16 @@ def wait_sending(rig: Rig, done: int = 1) -> None:
     wait_for(is_so, 30, rig.log)
 
 
+def start_slowly(rig: Rig) -> None:
+    """With a head start under way that takes some seconds, however quick the machine is."""
+    fill(rig, 12_000)
+    rig.watcher.mirrors[0]["targets"][0]["rsync_options"] = ["--bwlimit=400"]
+    rig.watcher.write()
+    rig.watcher.start(wait=False)
+    rig.watcher.wait_answers()
+    wait_sending(rig)
+
+
 @pytest.mark.parametrize("delete", [True, False, "startup"])
 def test_what_it_overwrites_or_brings_back_late_is_right_in_the_end(rig: Rig, tmp_path: Path, delete: object) -> None:
     program = tmp_path / "late-rsync"
@@ -87,12 +97,7 @@ def test_what_it_overwrites_or_brings_back_late_is_right_in_the_end(rig: Rig, tm
 
 def test_what_changes_beside_it_arrives_and_stays(rig: Rig) -> None:
     """Rewritten with size and time as before, renamed, deleted, made; of files that it sends just then."""
-    fill(rig, 12_000)
-    rig.watcher.mirrors[0]["targets"][0]["rsync_options"] = ["--bwlimit=1m"]
-    rig.watcher.write()
-    rig.watcher.start(wait=False)
-    rig.watcher.wait_answers()
-    wait_sending(rig)
+    start_slowly(rig)
     number = 0
     while TOLD not in rig.log():
         at = number * 37 % 12_000
@@ -119,12 +124,7 @@ def test_what_changes_beside_it_arrives_and_stays(rig: Rig) -> None:
 
 @pytest.mark.parametrize("how", ["killed", "stopped", "target away", "paused"])
 def test_one_that_is_cut_is_made_up_for(rig: Rig, how: str) -> None:
-    fill(rig, 12_000)
-    rig.watcher.mirrors[0]["targets"][0]["rsync_options"] = ["--bwlimit=1m"]
-    rig.watcher.write()
-    rig.watcher.start(wait=False)
-    rig.watcher.wait_answers()
-    wait_sending(rig)
+    start_slowly(rig)
     (rig.source / "d0" / "beside").write_text("x")
     if how in ("killed", "stopped"):
         rig.watcher.stop(signal.SIGKILL if how == "killed" else signal.SIGTERM)

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import pytest
 
@@ -792,6 +792,13 @@ def test_a_file_where_a_directory_was_is_a_deletion_of_all_below(rig: Rig) -> No
     assert found[b"d"] & DIRECTORY_GONE
 
 
+async def until(so: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not so():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.002)
+
+
 def lacking(rig: Rig, monkeypatch: pytest.MonkeyPatch, files: int = 20) -> None:
     """So much that it is worth a head start."""
     monkeypatch.setattr("lockstep.head_start.LEAST", 10)
@@ -835,11 +842,11 @@ def test_a_rate_is_told_without_what_was_sent_ahead(rig: Rig, monkeypatch: pytes
     rig.reconcile.want_all(5.0)
 
     async def work() -> None:
-        deadline = time.monotonic() + 20
-        while not rig.ahead or rig.reconcile.running or rig.reconcile.state != "sending":
-            assert time.monotonic() < deadline
+        def handed_over() -> bool:
             rig.reconcile.proceed()
-            await asyncio.sleep(0.002)
+            return bool(rig.ahead) and not rig.reconcile.running and rig.reconcile.state == "sending"
+
+        await until(handed_over)
         found = rig.reconcile.progress(time.monotonic() + 10)
         assert found.done >= 22
         assert found.rate is not None
@@ -862,11 +869,8 @@ def test_how_far_a_head_start_is_is_told(rig: Rig, monkeypatch: pytest.MonkeyPat
     rig.reconcile.want_all(5.0)
 
     async def work() -> None:
-        deadline = time.monotonic() + 20
         rig.reconcile.proceed()
-        while rig.reconcile.progress(time.monotonic()).done < 8:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.002)
+        await until(lambda: rig.reconcile.progress(time.monotonic()).done >= 8)
         some = rig.reconcile.progress(time.monotonic())
         assert (rig.reconcile.state, rig.reconcile.running, rig.reconcile.busy) == ("sending", True, True)
         assert (some.known, some.done, some.bytes_known, some.bytes_done) == (23, 8, 2_000, 800)
@@ -881,9 +885,7 @@ def test_how_far_a_head_start_is_is_told(rig: Rig, monkeypatch: pytest.MonkeyPat
         assert rig.reconcile.running
         rig.silent = True  # paused, say, or the target is down
         rig.reconcile.tick()
-        while rig.reconcile.running:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.002)
+        await until(lambda: not rig.reconcile.running)
 
     asyncio.run(work())
     assert [(names, size) for names, size, _why in rig.ahead] == [(8, 800)]
@@ -905,19 +907,14 @@ def test_a_head_start_ends_with_what_it_is_for(rig: Rig, monkeypatch: pytest.Mon
     rig.reconcile.want_all(5.0)
 
     async def work() -> None:
-        deadline = time.monotonic() + 20
         rig.reconcile.proceed()
-        while not rig.reconcile.starts_ahead:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.002)
+        await until(lambda: rig.reconcile.starts_ahead)
         if how == "stop":
             rig.reconcile.stop()
         else:
             rig.lost = True
             rig.reconcile.start_over()
-        while rig.reconcile.running:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.002)
+        await until(lambda: not rig.reconcile.running)
 
     asyncio.run(work())
     assert rig.reconcile.oldest() == 5.0

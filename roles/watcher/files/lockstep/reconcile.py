@@ -332,7 +332,7 @@ class Reconcile:
             self._running.unwanted = True
         if self._head_start is not None:
             self._head_start.unwanted = True
-            self._head_start.kill()
+            self.end_ahead()
         if self._feeding is not None:
             self._fed()
         self._wanted.clear()
@@ -347,8 +347,8 @@ class Reconcile:
         if self._running is not None:
             self._running.unwanted = True
             self._running.kill()
-        if self._head_start is not None:
-            self._head_start.kill()
+        if self.starts_ahead:
+            self.end_ahead()
             return  # what it was for is wanted again when it has ended
         if self._feeding is not None:
             self._fed()
@@ -359,8 +359,7 @@ class Reconcile:
     def kill(self) -> None:
         if self._running is not None:
             self._running.kill()
-        if self._head_start is not None:
-            self._head_start.kill()
+        self.end_ahead()
 
     def tick(self) -> None:
         """Once a second: a comparison that stands still is given up, and made again; what is sent ahead goes only while
@@ -372,7 +371,7 @@ class Reconcile:
             self._head_start.look()
             self._head_start.give_up(patience)
             if not (self._target.may_send() and self._target.source.unchanged()):
-                self._head_start.kill()
+                self.end_ahead()
 
     def _compare(self) -> None:
         source = self._target.source
