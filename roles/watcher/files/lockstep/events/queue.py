@@ -7,6 +7,7 @@ import struct
 import termios
 import time
 from collections import deque
+from collections.abc import Collection, MutableSequence
 from itertools import islice
 from typing import Optional
 
@@ -17,6 +18,7 @@ ENTRIES = ARRIVED | kernel.DELETE | kernel.MOVED_FROM
 _AHEAD = ENTRIES | kernel.MODIFY | kernel.CLOSE_WRITE
 _SMALLEST = 16  # bytes of one event
 _NEARBY = 64  # events: the halves of a rename lie next to each other, or all but
+_MANY = 64  # events of one name: from here on a list, which costs a tenth of a deque, is slow at its beginning
 _TOGETHER = 0.0002  # seconds: we may come between the halves
 
 
@@ -27,7 +29,7 @@ class Queue:
         self._inotify = inotify
         self._by_name = by_name
         self._waiting: deque[kernel.Event] = deque()
-        self._ahead: dict[tuple[int, bytes], list[int]] = {}
+        self._ahead: dict[tuple[int, bytes], MutableSequence[int]] = {}
         self._filled = time.time()
         self._lost_since: deque[float] = deque()
 
@@ -47,7 +49,13 @@ class Queue:
             if self._by_name:
                 for wd, mask, _cookie, name in events:
                     if mask & _AHEAD and name:
-                        self._ahead.setdefault((wd, name), []).append(mask)
+                        self._note_ahead((wd, name), mask)
+
+    def _note_ahead(self, of: tuple[int, bytes], mask: int) -> None:
+        masks = self._ahead.setdefault(of, [])
+        if len(masks) == _MANY:
+            masks = self._ahead[of] = deque(masks)
+        masks.append(mask)
 
     def take(self) -> Optional[kernel.Event]:
         """The next one; None when there is none."""
@@ -67,9 +75,9 @@ class Queue:
         """Of the event just taken, which says that some were dropped: the time before which none was."""
         return self._lost_since.popleft()
 
-    def ahead(self, wd: int, name: bytes) -> list[int]:
+    def ahead(self, wd: int, name: bytes) -> Collection[int]:
         """What is still to come of a name: entries made and gone, contents written and closed, in order."""
-        return self._ahead.get((wd, name), [])
+        return self._ahead.get((wd, name), ())
 
     def moves_to(self, cookie: int) -> bool:
         """Whether the other half of this rename is here."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Callable, NamedTuple, Optional
 
@@ -243,7 +243,7 @@ class Stream:
                     yield from self._found_file(wd, shown, entry, ahead)
         self._see_looks(walked)
 
-    def _found_file(self, wd: int, shown: bytes, entry: os.DirEntry[bytes], ahead: list[int]) -> Iterator[Told]:
+    def _found_file(self, wd: int, shown: bytes, entry: os.DirEntry[bytes], ahead: Collection[int]) -> Iterator[Told]:
         for mask in found.happened(entry):
             if not any(mask & other for other in ahead):
                 yield from self._tell(wd, mask, 0, shown, entry.name)
