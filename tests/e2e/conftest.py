@@ -21,7 +21,8 @@ from xdist.workermanage import NodeManager
 
 sys.path[:0] = [str(Path(__file__).parent), *(str(Path(__file__).parents[1] / room) for room in ("hosts", "tools"))]
 
-from fleet import BACKUP, HOSTS, NFS  # noqa: E402 (found by the line above)
+import limits_lock  # noqa: E402 (found by the line above)
+from fleet import BACKUP, HOSTS, NFS  # noqa: E402
 from machines import Machines  # noqa: E402
 from playing import Played, Player  # noqa: E402
 from polling import wait_for  # noqa: E402
@@ -151,9 +152,10 @@ class Checked:
 
 @pytest.fixture(scope="session")
 def checked(lab: Scene) -> Checked:
-    before = snapshot(lab.machines)
-    played = lab.player.play("site.yml", "--check", "--diff")
-    return Checked(played, before, snapshot(lab.machines))
+    with limits_lock.unchanged():
+        before = snapshot(lab.machines)
+        played = lab.player.play("site.yml", "--check", "--diff")
+        return Checked(played, before, snapshot(lab.machines))
 
 
 @pytest.fixture(scope="session")

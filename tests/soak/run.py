@@ -20,7 +20,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "system"), str(HERE.parent / "tools")]
 
-import verdict  # noqa: E402 (found by the line above)
+import event_queue  # noqa: E402 (found by the line above)
+import verdict  # noqa: E402
 from churn_faults import Faults  # noqa: E402
 from conftest import Rig, assembled  # noqa: E402
 from load import Load  # noqa: E402
@@ -29,7 +30,6 @@ from sampling import Sample, Sampler, children  # noqa: E402
 from trees import differences  # noqa: E402
 
 NO_LIMIT = {"percent": 100, "at_least": 10_000_000}
-QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
 LIKELY = 0.002  # faults for each operation
 ENDINGS = 0.25  # share of the time in which watchers are killed and stopped
 OVERFLOW_EVERY = 2_500  # operations
@@ -88,10 +88,7 @@ class Soak:
             return
         process.send_signal(signal.SIGSTOP)
         try:
-            with (self.rig.source / "one").open("wb", 0) as one, (self.rig.source / "two").open("wb", 0) as two:
-                for _ in range(int(QUEUE.read_text()) // 2 + 10):
-                    one.write(b"1")
-                    two.write(b"2")
+            event_queue.fill(self.rig.source)
         finally:
             process.send_signal(signal.SIGCONT)
         self.overflows += 1

@@ -1,8 +1,8 @@
-"""Finds the lab's own files."""
+"""Finds the lab's own files, and those of its tests."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[2] / "lab"))
+sys.path += [str(Path(__file__).parents[2] / room) for room in ("lab", "hosts")]
