@@ -7,8 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from rig import processes, wait_for
 
 RUN = Path(__file__).parents[1] / "soak/run.py"
@@ -29,13 +32,20 @@ def test_a_short_soak_ends_well_and_tells_what_it_measured(tmp_path: Path) -> No
     assert done.stdout.count("operations, equal trees, ") == found["checks"]
 
 
-def test_one_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """One with a short name, as there is a socket below it, whose path may have 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="lockstep-soaks-") as name:
+        yield Path(name)
+
+
+def test_one_that_is_told_to_end_leaves_nothing_behind(folder: Path) -> None:
     argv = [sys.executable, str(RUN), "--hours", "1", "--seed", "3"]
-    with subprocess.Popen(argv, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.DEVNULL) as soak:
+    with subprocess.Popen(argv, env={**os.environ, "TMPDIR": str(folder)}, stdout=subprocess.DEVNULL) as soak:
         try:
-            wait_for(lambda: any("--files-from" in line for line in processes(f"{tmp_path}/").values()), 30)
+            wait_for(lambda: any("--files-from" in line for line in processes(f"{folder}/").values()), 30)
         finally:
             soak.send_signal(signal.SIGTERM)
         assert soak.wait(60) == 143
-    assert not processes(f"{tmp_path}/")
-    assert not list(tmp_path.iterdir())
+    assert not processes(f"{folder}/")
+    assert not list(folder.iterdir())
