@@ -38,6 +38,7 @@ class Disk:
     def open(self) -> None:
         """Lay it over the module's directory, with what that has."""
         kind = self._kind
+        self._scene.wait_in_step()  # what is being written would be copied as it is half way
         with self._image.open("wb") as file:
             file.truncate(SIZE[kind])
         _here(*MAKE[kind], self._image)
