@@ -181,6 +181,9 @@ REFUSED = b"ssh: connect to host h port 22: Connection refused\r\nrsync: connect
     ("code", "stderr", "said", "kind", "made"),
     [
         (255, CHANGED, "the target's host key has changed", "host_key", False),
+        (12, CHANGED, "the target's host key has changed", "host_key", False),  # rsync did not wait for ssh
+        (12, b"rsync: Load key x: Broken pipe (32)\n", "rsync 12", "closed", True),
+        (11, CHANGED, "rsync 11", "write", True),
         (
             255,
             b"No ED25519 host key is known for h and you have requested strict checking.\r\n"

@@ -163,7 +163,7 @@ def _partial(code: int, stderr: bytes, source: bytes, paths: frozenset[bytes]) -
 
 def reason(code: int, stderr: bytes) -> str:
     """A sentence for a person: what failed and, where it is known, what mends it; with rsync's own words."""
-    over_ssh = ssh_words.reason(stderr) if code == ssh_words.SSH_FAILED else None
+    over_ssh = ssh_words.reason(stderr, code)
     if over_ssh is not None:
         return f"{over_ssh[0]} (ssh: {_text(over_ssh[1])})"
     known = next((text for sign, text in _TEXTS if sign in stderr), None)
@@ -186,7 +186,9 @@ def never_connected(code: int, stderr: bytes) -> bool:
     """Was it the connection that could not be made?"""
     if code in _UNREACHED:
         return code != 10 or _WAS_REACHED.search(stderr) is None
-    return code == ssh_words.SSH_FAILED and not ssh_words.was_connected(stderr)
+    if code == ssh_words.SSH_FAILED:
+        return not ssh_words.was_connected(stderr)
+    return ssh_words.reason(stderr, code) is not None
 
 
 def cut_off(code: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 SSH_FAILED = 255  # ssh(1), EXIT STATUS
+RSYNC_HUNG_UP = 12  # rsync(1), EXIT VALUES: error in rsync protocol data stream
 
 # In the order in which they count: what comes later may follow from what comes first.
 _TEXTS: Sequence[tuple[bytes, str]] = (
@@ -40,6 +41,8 @@ _TEXTS: Sequence[tuple[bytes, str]] = (
     (b"Connection reset by", "the target closed the connection before the login: see MaxStartups of its sshd"),
 )
 
+_OF_THE_LOGIN = 7  # the first of them
+
 # of a connection that had been made; all else is said before that
 _WAS_MADE = (b", server ", b" closed by remote host.", b"Read from remote host", b"client_loop: send disconnect")
 
@@ -66,10 +69,16 @@ AT_THE_OTHER_END: Sequence[tuple[bytes, str]] = (
 )
 
 
-def reason(stderr: bytes) -> tuple[str, bytes] | None:
-    """What made ssh end with 255, for a person, and the line that says so; None where that is not known."""
+def reason(stderr: bytes, code: int = SSH_FAILED) -> tuple[str, bytes] | None:
+    """What made ssh end with 255, for a person, and the line that says so; None where that is not known.
+
+    Where rsync sees the end of the pipe before it sees that of ssh it leaves with 12: what ssh says of the login counts
+    all the same, and what others say in the same words does not.
+    """
     lines = [line.rstrip(b"\r") for line in stderr.splitlines()]
-    for sign, text in _TEXTS:
+    if code != SSH_FAILED:
+        lines = [line for line in lines if not line.startswith(b"rsync")] if code == RSYNC_HUNG_UP else []
+    for sign, text in _TEXTS if code == SSH_FAILED else _TEXTS[:_OF_THE_LOGIN]:
         for line in lines:
             if sign in line:
                 return text, line.strip(b"@ ")
