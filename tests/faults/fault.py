@@ -16,7 +16,8 @@ from record import Record
 from scene import COPIES, DATA, SOURCE_HOST, SOURCES, Copy, Scene
 
 MOST_LINES = 10  # in the log, of a fault that comes and goes once, with two mirrors that it concerns
-SLOW = ": behind: the oldest change waits for "  # said of any target while this machine has too much to do
+# said of any target while this machine has too much to do, and when that is over
+SLOW = re.compile(r": (behind( \(was [^)]*\))?: the oldest change waits for |live \(was behind for )")
 
 
 class Fault:
@@ -156,14 +157,14 @@ class Fault:
         self.scene.wait_in_step()
 
     def _log_told(self, most: int, told: bool) -> None:
-        lines = [line for line in self.journal.lines() if SLOW not in line.text]
+        lines = [line for line in self.journal.lines() if not SLOW.search(line.text)]
         self.record.lines = len(lines)
         assert len(lines) <= most, f"{len(lines)} lines in the log: {self.said()}"
         if not told:
             return
         states = self.journal.of(self.copy)
         state = self.record.seen[0]["state"] if self.record.seen else "down"
-        begin = [line for line in states if _names(line.text, state) and SLOW not in line.text]
+        begin = [line for line in states if _names(line.text, state) and not SLOW.search(line.text)]
         assert begin, f"no line when it began: {self.said()}"
         assert _names(states[-1].text, "live"), f"no line when it was over: {self.said()}"
         self.record.begin, self.record.end = begin[0].text, states[-1].text

@@ -32,7 +32,8 @@ def _lowered(name: str, value: int) -> Iterator[None]:
 
 
 def _overflows(scene: Scene) -> int:
-    return next(mirror["overflows"] for mirror in scene.status()["mirrors"] if mirror["name"] == "data")
+    status = wait_for(scene.status, 60, "the watcher to answer")
+    return next(mirror["overflows"] for mirror in status["mirrors"] if mirror["name"] == "data")
 
 
 def _overflow(fault: Fault) -> None:
@@ -51,7 +52,7 @@ def _overflow(fault: Fault) -> None:
             (folder / f"deep/er/{n}").write_text("here before its directory is watched\n")
     finally:
         scene.run(SOURCE_HOST, "systemctl kill --kill-whom=main --signal=CONT lockstep")
-    wait_for(lambda: _overflows(scene) > before, 30, fault.said)
+    wait_for(lambda: _overflows(scene) > before, 120, fault.said)
 
 
 @pytest.mark.short

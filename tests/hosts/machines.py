@@ -47,8 +47,8 @@ class Machines:
 
     def lab(self, *words: str, check: bool = True) -> str:
         """Output of a command of the lab; AssertionError where it fails."""
-        # a million files are removed with a host; on a busy machine that takes its time
-        patience = 1_800 if words[:1] == ("down",) else 300
+        # a million files are removed with a host, and a fresh machine builds its images first
+        patience = 1_800 if words[:1] in (("up",), ("down",)) else 300
         done = subprocess.run(
             self.command(*words), env=self.environment, check=False, text=True, capture_output=True, timeout=patience
         )

@@ -102,7 +102,7 @@ ENDS = {
     "an event that was asked for": (["-e", "create", "tree"], lambda tree: (tree / "x").touch(), 0, True),
     "its loss, which was not asked for": (["-e", "open", "tree/file"], lambda tree: (tree / "file").unlink(), 1, False),
     "nothing within the time": (["-t", "1", "tree"], lambda tree: None, 2, False),
-    "nothing more within the time": (["-m", "-t", "1", "tree"], lambda tree: (tree / "x").mkdir(), 2, True),
+    "nothing more within the time": (["-m", "-t", "5", "tree"], lambda tree: (tree / "x").mkdir(), 2, True),
     "an event, quietly": (["-qq", "-e", "create", "tree"], lambda tree: None, 0, False),
 }
 

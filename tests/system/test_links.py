@@ -126,10 +126,14 @@ def test_far_away_a_change_does_not_wait_until_the_one_before_it_is_confirmed(ri
         (rig.source / f"learn{turn}").touch()
         wait_for((rig.target / f"learn{turn}").exists)
         rig.watcher.wait_in_step()
-    time.sleep(12 * relay.delay)  # until the next processes are connected
-    (rig.source / "first").write_bytes(b"1")
-    wait_for(lambda: "content: b'first'" in rig.log(), 10, rig.log)
-    (rig.source / "second").write_bytes(b"2")
-    rig.equal()
-    log = rig.log()
-    assert log.index("content: b'second'") < log.index("content: confirmed: b'first'"), log[-3000:]
+
+    def overlap(turn: int) -> bool:
+        time.sleep(12 * relay.delay)  # until the next processes are connected
+        (rig.source / f"first{turn}").write_bytes(b"1")
+        wait_for(lambda: f"content: b'first{turn}'" in rig.log(), 30, rig.log)
+        (rig.source / f"second{turn}").write_bytes(b"2")
+        rig.equal()
+        log = rig.log()
+        return log.index(f"content: b'second{turn}'") < log.index(f"content: confirmed: b'first{turn}'")
+
+    assert any(map(overlap, range(5))), rig.log()[-3000:]  # a busy machine may be late for one of them
