@@ -224,6 +224,15 @@ class Watcher:
         wait_for(is_so, seconds, lambda: f"{state}, but: {seen}; log: {self.log.read_text()[-2000:]}")
         return dict(seen)
 
+    def wait_all_held(self) -> None:
+        """Until everything is held that is to be: what is deleted after a release would be held once more."""
+
+        def is_so() -> bool:
+            seen = self.target()
+            return bool(seen["state"] == "held" and not seen["pending"] and not seen["in_flight"])
+
+        wait_for(is_so, 30, lambda: f"all held, but: {self.target()}; log: {self.log.read_text()[-2000:]}")
+
     def wait_in_step(self, number: int = 0, seconds: float = 60.0) -> dict[str, Any]:
         """Until the watcher says that nothing is outstanding; whether that is true is for the trees to tell."""
         seen: dict[str, Any] = {}

@@ -137,6 +137,7 @@ def test_no_mode_deletes_more_than_max_delete_allows(rig: Rig, mode: str) -> Non
     # those that were read before the rest were no more than may go
     left = range(20, 21) if mode == "startup" else range(15, 21)
     wait_for(lambda: len(list(rig.target.iterdir())) in left, 30, rig.log)
+    rig.watcher.wait_all_held()
     rig.watcher.ask(command="release", mirror="data")
     wait_for(lambda: len(list(rig.target.iterdir())) == 10, 30, rig.log)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import time
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ from rig import wait_for
 
 LIMIT = {"percent": 10, "at_least": 20, "window": 60}
 FILES = 100
+SHORT = 6  # seconds of a window that is over soon, and long enough for two batches on a busy machine
 
 
 def _fill(folder: Path, files: int = FILES) -> None:
@@ -41,6 +44,7 @@ def _compared_since(rig: Rig, moment: float) -> bool:
 
 
 def _release(rig: Rig) -> None:
+    rig.watcher.wait_all_held()
     done = rig.watcher.command("release", "data", "--socket", str(rig.watcher.socket))
     assert done.returncode == 0, done.stderr
     rig.equal()
@@ -145,13 +149,14 @@ def test_what_was_deleted_while_the_watcher_was_down_is_held(rig: Rig) -> None:
 def test_what_is_left_of_a_mass_deletion_stays_held_though_it_is_below_the_limit(rig: Rig, by: str) -> None:
     """C8: some went before the limit was reached; the rest waits for the operator, not for the next comparison."""
     _fill(rig.source / "d")
-    rig.start(max_delete={**LIMIT, "window": 2})
+    rig.start(max_delete={**LIMIT, "window": SHORT})
     rig.equal()
     for first in (0, 15):
         for number in range(first, first + 15):
             (rig.source / "d" / f"f{number:03}").unlink()
         wait_for(lambda: _count(rig.target / "d") == 85 or rig.watcher.target()["held"], 10, rig.log)
     rig.watcher.wait_state("held")
+    time.sleep(SHORT)  # what went before counts no more
     left = _count(rig.target / "d")
     # the last of them may be read only after the limit was reached
     wait_for(lambda: rig.watcher.target()["held"]["deletions"] == left - 70, 10, rig.log)
@@ -228,10 +233,8 @@ def test_a_directory_that_is_held_is_counted_once_however_often_it_is_compared(r
     _release(rig)
 
 
-def test_deletions_that_were_held_for_the_sake_of_others_go_when_those_are_none_any_more(
-    rig: Rig, tmp_path: Path
-) -> None:
-    """C8: somebody deletes a few files while a directory is missing; then the directory is back."""
+def test_a_few_that_were_deleted_meanwhile_stay_held_when_the_mass_is_back(rig: Rig, tmp_path: Path) -> None:
+    """C8: whether they are what is yet to be restored only somebody can tell."""
     _fill(rig.source / "d")
     for number in range(3):
         (rig.source / f"few-{number}").write_text("x")
@@ -242,22 +245,79 @@ def test_deletions_that_were_held_for_the_sake_of_others_go_when_those_are_none_
     for number in range(3):
         (rig.source / f"few-{number}").unlink()
     wait_for(lambda: rig.watcher.target()["held"]["deletions"] == FILES + 1 + 3, 10, rig.log)
-    assert (rig.target / "few-0").exists()
     (tmp_path / "away").rename(rig.source / "d")
+    wait_for(lambda: (rig.watcher.target()["held"] or {}).get("deletions") == 3, 20, rig.log)
+    _flows(rig, "beside")
+    assert (rig.target / "few-0").exists()
+    _release(rig)
+
+
+@pytest.mark.parametrize("back", ["few files", "a part of a directory", "a part of the last directory"])
+def test_what_is_yet_to_be_restored_stays_on_the_target_however_little_it_is(
+    rig: Rig, tmp_path: Path, back: str
+) -> None:
+    """C8: who restores from the target would miss there what went because it was no mass deletion any more."""
+    _fill(rig.source / "d")
+    _fill(rig.source / "e", 10)
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    (rig.source / "d").rename(tmp_path / "d")
+    if back == "a part of the last directory":
+        (rig.source / "e").rename(tmp_path / "e")
+    rig.watcher.wait_state("held")
+    if back == "few files":
+        for number in range(5):
+            (rig.source / "e" / f"f{number:03}").unlink()
+        wait_for(lambda: rig.watcher.target()["held"]["deletions"] == FILES + 1 + 5, 10, rig.log)
+    (missing := tmp_path / "missing").mkdir()
+    last = tmp_path / ("e" if back == "a part of the last directory" else "d")
+    if back != "few files":
+        for number in range(5):
+            (last / f"f{number:03}").rename(missing / f"f{number:03}")
+    for name in ("d", "e"):
+        if (tmp_path / name).exists():
+            (tmp_path / name).rename(rig.source / name)
+    wait_for(lambda: (rig.watcher.target()["held"] or {}).get("deletions") == 5, 20, rig.log)
+    _flows(rig, "beside")
+    assert (_count(rig.target / "d"), _count(rig.target / "e")) == (FILES, 10)
+    lacking = rig.source / ("e" if back == "few files" else last.name)
+    for number in range(5):
+        (lacking / f"f{number:03}").write_text("x")
     rig.watcher.wait_state("live")
+    rig.equal()
+
+
+def test_a_restore_into_the_source_finds_everything_on_the_target(rig: Rig) -> None:
+    """C8: rsync reads slowly from where the watcher would delete; everything comes back."""
+    (rig.source / "d").mkdir()
+    for number in range(FILES):
+        (rig.source / "d" / f"f{number:03}").write_bytes(os.urandom(40_000))
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    before = {path.name: path.read_bytes() for path in (rig.target / "d").iterdir()}
+    shutil.rmtree(rig.source / "d")
+    rig.watcher.wait_state("held")
+    left = {path.name for path in (rig.target / "d").iterdir()}  # up to the limit has gone before it was one
+    assert len(left) >= FILES - 20
+    argv = ["rsync", "-a", "--bwlimit=400", f"{rig.target}/d", f"{rig.source}/"]
+    done = subprocess.run(argv, check=False, text=True, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert {path.name: path.read_bytes() for path in (rig.source / "d").iterdir()} == {n: before[n] for n in left}
+    rig.watcher.wait_state("live", seconds=60)
     rig.equal()
 
 
 def test_what_is_left_of_a_mass_deletion_stays_held_when_a_part_of_it_is_back(rig: Rig) -> None:
     """C8: with what went before the limit was reached it is still too much, also when that is long ago."""
     _fill(rig.source / "d")
-    rig.start(max_delete={**LIMIT, "window": 2})
+    rig.start(max_delete={**LIMIT, "window": SHORT})
     rig.equal()
     for first in (0, 15):
         for number in range(first, first + 15):
             (rig.source / "d" / f"f{number:03}").unlink()
         wait_for(lambda: _count(rig.target / "d") == 85 or rig.watcher.target()["held"], 10, rig.log)
     rig.watcher.wait_state("held")
+    time.sleep(SHORT)  # what went before counts no more
     left = _count(rig.target / "d")
     wait_for(lambda: rig.watcher.target()["held"]["deletions"] == left - 70, 10, rig.log)
     (rig.source / "d" / "f029").write_text("back")
@@ -265,6 +325,93 @@ def test_what_is_left_of_a_mass_deletion_stays_held_when_a_part_of_it_is_back(ri
     _flows(rig, "beside")
     assert _count(rig.target / "d") == left
     _release(rig)
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["live", "while something is held"])
+def test_temporary_names_of_programs_are_no_mass_deletion(rig: Rig, tmp_path: Path, held: bool) -> None:
+    """C8: rsync into the source writes each file under a name of its own; none of these ever gets to the target."""
+    _fill(tmp_path / "new", 300)
+    _fill(rig.source / "d")
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    if held:
+        (rig.source / "d").rename(tmp_path / "away")
+        rig.watcher.wait_state("held")
+    subprocess.run(["rsync", "-a", tmp_path / "new", f"{rig.source}/"], check=True)
+    wait_for(lambda: _count(rig.target / "new") == 300, 30, rig.log)
+    if held:
+        assert rig.watcher.target()["held"]["deletions"] == FILES + 1
+        (tmp_path / "away").rename(rig.source / "d")
+    rig.equal()
+    assert rig.watcher.target()["held"] is None
+    assert held or "held" not in rig.log()
+
+
+def test_many_files_that_get_other_names_are_no_mass_deletion(rig: Rig) -> None:
+    """C8: what stands at the new name makes up for what goes at the old one."""
+    _fill(rig.source / "d")
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    for path in sorted((rig.source / "d").iterdir()):
+        path.rename(path.with_suffix(".jpg"))
+    rig.equal()
+    assert _count(rig.target / "d") == FILES
+    assert "held" not in rig.log()
+
+
+def test_many_files_that_are_renamed_to_one_name_are_a_mass_deletion(rig: Rig) -> None:
+    """C8: each is written over by the next."""
+    _fill(rig.source / "d")
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    for path in sorted((rig.source / "d").iterdir()):
+        path.rename(rig.source / "one")
+    rig.watcher.wait_state("held")
+    assert _count(rig.target / "d") >= FILES - 21
+    _release(rig)
+
+
+def test_files_that_are_moved_and_then_deleted_are_a_mass_deletion(rig: Rig) -> None:
+    """C8: the target is away meanwhile, so that it never got them under their new names."""
+    _fill(rig.source / "d")
+    (rig.source / "trash").mkdir()
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    rig.daemon.kill()
+    for path in sorted((rig.source / "d").iterdir()):
+        path.rename(rig.source / "trash" / path.name)
+    rig.watcher.wait_state("down")
+    for path in (rig.source / "trash").iterdir():
+        path.unlink()
+    rig.daemon.start()
+    rig.watcher.wait_state("held", seconds=60)
+    _flows(rig, "beside")
+    assert _count(rig.target / "d") >= FILES - 20
+    _release(rig)
+
+
+def test_files_are_somewhere_on_the_target_at_any_moment_while_they_are_moved(rig: Rig) -> None:
+    """C8: each goes from where it was when it has arrived where it is."""
+    (rig.source / "d").mkdir()
+    (rig.source / "e").mkdir()
+    for number in range(FILES):
+        (rig.source / "d" / f"f{number:03}").write_bytes(b"x" * 20_000)
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    for path in sorted((rig.source / "d").iterdir()):
+        path.rename(rig.source / "e" / path.name)
+    seen = []
+
+    def has_moved() -> bool:
+        old = {path.name for path in (rig.target / "d").iterdir()}
+        new = {path.name for path in (rig.target / "e").iterdir()}
+        seen.append(len(old | {name for name in new if not name.startswith(".")}))
+        return not old
+
+    wait_for(has_moved, 60, rig.log)
+    assert min(seen) == FILES
+    rig.equal()
+    assert rig.watcher.target()["held"] is None
 
 
 def test_a_few_deletions_are_not_held(rig: Rig) -> None:
@@ -375,14 +522,14 @@ def test_leave_to_delete_a_file_is_none_for_a_directory_in_whatever_batch(rig: R
     (rig.source / "f").write_text("x")
     rig.start(max_delete=LIMIT)
     rig.equal()
-    (rig.target / "f").unlink()
-    (rig.target / "f").mkdir()
-    for number in range(50):
-        (rig.target / "f" / str(number)).write_text("of somebody else")
     (rig.source / "d").rename(rig.source.parent / "away d")  # whole, and at once
     rig.watcher.wait_state("held")
     (rig.source / "f").unlink()
     wait_for(lambda: rig.watcher.target()["held"]["deletions"] == 102, 10, rig.log)
+    (rig.target / "f").unlink()
+    (rig.target / "f").mkdir()
+    for number in range(50):
+        (rig.target / "f" / str(number)).write_text("of somebody else")
     (rig.source / "beside").touch()
     wait_for((rig.target / "beside").exists, 30, rig.log)
     rig.watcher.ask(command="release", mirror="data")

@@ -303,7 +303,7 @@ def test_more_deletions_than_are_allowed_are_held(ssh: Rig) -> None:
     ssh.equal()
     for number in range(40):
         (ssh.source / f"f{number}").unlink()
-    ssh.watcher.wait_state("held")
+    ssh.watcher.wait_all_held()
     assert len(list(ssh.target.iterdir())) >= 30
     ssh.watcher.ask(command="release", mirror="data")
     ssh.equal()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lockstep.changes import (
     ATTRIBUTES,
     CONTENT,
+    FULL,
     GONE,
     STRUCTURE,
     SUBTREE,
@@ -19,6 +20,7 @@ from lockstep.changes import (
     Changes,
     ancestors,
     parent_of,
+    stands_in,
 )
 
 PATHS = st.lists(st.sampled_from([b"a", b"b", b"c", b"d"]), max_size=5).map(b"/".join)
@@ -166,3 +168,10 @@ def test_to_fold_a_deep_tree_costs_a_few_steps_for_each_path() -> None:
         sys.setprofile(before)
     assert changes.collapsed >= 1
     assert calls < 50 * 1_200
+
+
+def test_a_path_stands_in_changes_by_itself_or_with_what_it_was_folded_into() -> None:
+    changes = {b"a": Change(ATTRIBUTES, 0.0), b"b": Change(SUBTREE, 0.0)}
+    assert [path for path in (b"a", b"a/x", b"b", b"b/x/y", b"c") if stands_in(changes, path)] == [b"a", b"b", b"b/x/y"]
+    assert stands_in({b"": Change(SUBTREE, 0.0)}, b"c/d")
+    assert not stands_in({b"": Change(FULL, 0.0)}, b"c/d")

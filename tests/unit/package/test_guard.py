@@ -47,3 +47,17 @@ def test_asking_records_nothing() -> None:
 
 def test_a_limit_of_nothing_lets_nothing_go() -> None:
     assert guard(0.0, 0).would_exceed(1, 1_000_000, 0.0)
+
+
+def test_half_of_the_limit_may_be_guessed_while_there_is_room_for_it() -> None:
+    watch = guard()
+    assert watch.may_guess(50, 0, 0.0)
+    assert not watch.may_guess(51, 0, 0.0)
+    watch.record(40, 0.0, guessed=True)
+    watch.record(45, 1.0)
+    assert watch.may_guess(10, 0, 2.0)
+    assert not watch.may_guess(11, 0, 2.0)
+    watch.record(6, 2.0)
+    assert not watch.may_guess(10, 0, 3.0), "91 have gone"
+    assert watch.may_guess(10, 0, 60.5), "the guessed ones are long ago"
+    assert watch.may_guess(50, 0, 70.0)

@@ -13,11 +13,22 @@ from typing import Any, Callable, Optional
 import pytest
 
 from lockstep.backoff import Backoff
-from lockstep.changes import ATTRIBUTES, CONTENT, DIRECTORY_GONE, GONE, PERMITTED, SUBTREE, SUSPECT, Change, Changes
+from lockstep.changes import (
+    ATTRIBUTES,
+    CONTENT,
+    DIRECTORY_GONE,
+    FULL,
+    GONE,
+    PERMITTED,
+    SUBTREE,
+    SUSPECT,
+    Change,
+    Changes,
+)
 from lockstep.comparison import Totals
 from lockstep.config import MaxDelete, Target
 from lockstep.config_bandwidth import Bandwidth
-from lockstep.config_deletion import Deletes
+from lockstep.config_deletion import MODES, Deletes
 from lockstep.filters import Filter
 from lockstep.guard import DeletionGuard
 from lockstep.reconcile import PORTION, Reconcile
@@ -196,6 +207,51 @@ def test_while_something_is_held_no_deletion_goes_however_few_there_are(rig: Rig
         rig.held.clear()
 
 
+@pytest.mark.parametrize("path", [b"", b"d", b"above"])
+def test_what_is_missing_in_a_directory_that_was_held_and_is_back_is_held(rig: Rig, path: bytes) -> None:
+    """However it comes to be compared: by itself, with everything, or with a directory into which it was folded."""
+    folder = "above/d" if path == b"above" else "d"
+    for name in ("a", "b"):
+        rig.put(f"target/{folder}/{name}")
+    rig.put(f"source/{folder}/a")
+    rig.standing.returning = {os.fsencode(folder)}
+    rig.reconcile.want(path, Change(SUBTREE if path else FULL, 1.0))
+    assert rig.reconcile.awaits(os.fsencode(folder)) == bool(path)
+    assert os.fsencode(f"{folder}/b") not in rig.proceed()
+    assert list(rig.standing.parked) == [os.fsencode(f"{folder}/b")]
+    assert not rig.reconcile.awaits(os.fsencode(folder))
+
+
+def test_what_is_missing_in_a_directory_that_is_back_is_held_where_only_the_start_deletes(rig: Rig) -> None:
+    """And what is missing in another one is not looked for."""
+    rig.source.config.delete = MODES["startup"]
+    for name in ("d/a", "d/b", "e/b"):
+        rig.put(f"target/{name}")
+    rig.put("source/d/a")
+    rig.put("source/e/a")
+    rig.standing.returning = {b"d"}
+    for path in (b"d", b"e"):
+        rig.reconcile.want(path, Change(DIRECTORY_GONE, 1.0))
+    rig.proceed()
+    assert list(rig.standing.parked) == [b"d/b"]
+
+
+def test_an_incomplete_comparison_says_nothing_of_what_was_held_before_the_start(rig: Rig) -> None:
+    rig.standing.was_held = True
+    rig.reconcile._permit(Totals(source=100), True, sure=False)
+    assert rig.standing.was_held
+
+
+def test_a_directory_is_awaited_until_its_comparison_is_complete(rig: Rig) -> None:
+    for changes in (rig.reconcile._wanted, rig.reconcile._compared, rig.reconcile._incomplete):
+        changes[b"d"] = Change(DIRECTORY_GONE, 1.0)
+        assert rig.reconcile.awaits(b"d")
+        changes.clear()
+        changes[b""] = Change(FULL, 1.0)  # which may be unreadable somewhere else, for good
+        assert not rig.reconcile.awaits(b"d")
+        changes.clear()
+
+
 def test_what_is_held_already_is_not_counted_again_by_a_comparison_of_everything(rig: Rig) -> None:
     for name in ("a", "b", "c"):
         rig.put(f"target/{name}")
@@ -238,6 +294,19 @@ def test_what_was_held_in_doubt_goes_where_a_comparison_finds_that_there_is_enou
     assert list(rig.released) == [b"old"]
     assert (rig.standing.held, rig.standing.doubted) == (False, None)
     assert rig.guard.recent(time.monotonic()) == 1
+
+
+def test_what_was_held_in_doubt_stays_held_beside_a_directory_that_is_back(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, MaxDelete(percent=25.0, at_least=0, window=60.0))
+    for number in range(10):
+        rig.put(f"source/{number}")
+        rig.put(f"target/{number}")
+    rig.put("target/old")
+    doubtful(rig)
+    rig.standing.returning = {b"0"}
+    rig.reconcile.want_all(5.0)
+    assert rig.proceed() == {}
+    assert list(rig.standing.parked) == [b"old"]
 
 
 def test_what_was_held_in_doubt_stays_held_where_it_is_too_much(tmp_path: Path) -> None:

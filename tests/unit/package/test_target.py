@@ -10,7 +10,7 @@ from typing import Any, Callable
 import pytest
 
 from lockstep.batch import Batch
-from lockstep.changes import CONTENT, DIRECTORY_GONE, GONE, MOVED, PERMITTED, Change, Changes
+from lockstep.changes import ATTRIBUTES, CONTENT, DIRECTORY_GONE, GONE, MOVED, PERMITTED, Change, Changes
 from lockstep.config import load
 from lockstep.mirror import MirrorSync
 from lockstep.target import TargetSync
@@ -284,3 +284,104 @@ def test_nothing_is_sent_until_a_head_start_that_was_killed_has_ended(
         assert not target.may_send()
 
     with_target(tmp_path, "true", send)
+
+
+def test_a_file_is_at_another_name_while_it_stands_there_and_nothing_came_to_the_old_one(tmp_path: Path) -> None:
+    def ask(target: TargetSync) -> None:
+        def rename(old: bytes, new: bytes) -> None:
+            target.file_renamed(old, new)
+            target.note(old, GONE, 0.0)
+            target.note(new, CONTENT, 0.0)
+
+        for name in ("kept", "lost", "made"):
+            (tmp_path / "source" / f"{name}.new").touch()
+            rename(name.encode(), name.encode() + b".new")
+        rename(b"missing", b"missing.new")
+        assert [target._is_at_another_name(name) for name in (b"kept", b"lost", b"made")] == [True] * 3
+        assert not target._is_at_another_name(b"missing"), "nobody has told yet that it went on"
+        target.note(b"lost.new", GONE, 0.0)
+        target.note(b"made", CONTENT, 0.0)
+        assert [target._is_at_another_name(name) for name in (b"kept", b"lost", b"made")] == [True, False, False]
+
+    with_target(tmp_path, "true", ask)
+
+
+def test_a_renamed_file_goes_from_its_old_name_when_it_has_arrived_under_the_new_one(tmp_path: Path) -> None:
+    def ask(target: TargetSync) -> None:
+        (tmp_path / "source" / "b").touch()
+        target.file_renamed(b"a", b"b")
+        target.note(b"a", GONE, 0.0)
+        target.note(b"b", CONTENT, 0.0)
+        assert target._needed(b"a")
+        target.live.paths.clear()
+        target.backlog.note(b"b", CONTENT, 0.0)
+        assert target._needed(b"a")
+        target.backlog.paths.clear()
+        target._under_way.add(batch := sent(b"b"))
+        assert target._needed(b"a")
+        target._under_way.discard(batch)
+        assert not target._needed(b"a")
+        assert target._is_at_another_name(b"a")
+        target.standing.refuse(b"b", "no", Change(CONTENT, 0.0), 1.0)
+        assert not target._is_at_another_name(b"a")
+
+    with_target(tmp_path, "true", ask)
+
+
+def test_what_is_written_over_at_its_new_name_is_lost(tmp_path: Path) -> None:
+    def ask(target: TargetSync) -> None:
+        (tmp_path / "source" / "b").touch()
+        target.file_renamed(b"a", b"b")
+        target.note(b"a", GONE, 0.0)
+        target.note(b"b", MOVED, 0.0)
+        target.note(b"b", ATTRIBUTES, 0.0)
+        assert target._is_at_another_name(b"a")
+        target.note(b"b", CONTENT, 0.0)
+        assert not target._is_at_another_name(b"a")
+
+    with_target(tmp_path, "true", ask)
+
+
+def test_what_was_deleted_on_the_target_is_followed_from_its_new_name(tmp_path: Path) -> None:
+    def ask(target: TargetSync) -> None:
+        for name in ("b", "c"):
+            (tmp_path / "source" / name).touch()
+        target.file_renamed(b"a", b"b")
+        batch = Batch(Lane.REMOVE)
+        batch.take(b"a", Change(GONE, 0.0))
+        target._confirm(batch, Outcome(Result.CONFIRMED))
+        target.file_renamed(b"b", b"c")
+        assert [target._is_at_another_name(name) for name in (b"a", b"b")] == [False, True]
+
+    with_target(tmp_path, "true", ask)
+
+
+def test_a_directory_that_is_back_is_awaited_while_one_above_it_goes(tmp_path: Path) -> None:
+    def ask(target: TargetSync) -> None:
+        batch = Batch(Lane.REMOVE)
+        batch.take(b"D", Change(GONE | DIRECTORY_GONE, 0.0))
+        target._under_way.add(batch)
+        assert target._is_awaited(b"D/d")
+        target._under_way.clear()
+        target.live.note(b"D", GONE | DIRECTORY_GONE, 0.0)
+        assert target._is_awaited(b"D/d")
+
+    with_target(tmp_path, "true", ask)
+
+
+def test_a_directory_that_is_back_is_awaited_wherever_its_comparison_stands(tmp_path: Path) -> None:
+    def ask(target: TargetSync) -> None:
+        assert not target._is_awaited(b"d")
+        for changes in (target.live, target.backlog):
+            changes.note(b"d", GONE | DIRECTORY_GONE, 0.0)
+            assert target._is_awaited(b"d")
+            changes.paths.clear()
+        target._under_way.add(batch := sent(b"d"))
+        assert target._is_awaited(b"d")
+        target._under_way.discard(batch)
+        target.reconcile.want(b"d", Change(DIRECTORY_GONE, 0.0))
+        assert target._is_awaited(b"d")
+        target.reconcile.stop()
+        assert not target._is_awaited(b"d")
+
+    with_target(tmp_path, "true", ask)

@@ -6,7 +6,7 @@ the time of its oldest unconfirmed change.  Too many paths collapse into subtree
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Optional
 
 ATTRIBUTES = 1  # mode, owner, times; or closed without a write: sent if size or time differ
@@ -46,6 +46,12 @@ def ancestors(path: bytes) -> Iterator[bytes]:
     while path:
         path = path.rpartition(b"/")[0]
         yield path
+
+
+def stands_in(changes: Mapping[bytes, Change], path: bytes) -> bool:
+    """Is it there by its own name, or with a directory above that went, or of which everything may have changed?"""
+    whole = SUBTREE | GONE | DIRECTORY_GONE
+    return path in changes or any(changes[top].flags & whole for top in ancestors(path) if top in changes)
 
 
 class Changes:

@@ -6,7 +6,6 @@ A deletion that is held waits until somebody releases it or what it would delete
 from __future__ import annotations
 
 import asyncio
-import math
 import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,9 +55,9 @@ class Deletions:
 
     `entries()` is how many entries the target has, by the last comparison of everything, and how many it may have by
     now; `pending` are the changes that are not under way; `moved(path, count)` is how many of so many entries at and
-    below a name have another one by now; `compared()`: has the target what the source had?  `on_doubt()` has everything
-    compared; `searching()`: is it still being looked for what came along with a renamed directory?  `unread(since)`:
-    do events wait since then (monotonic) that may tell where it went from there?
+    below a name have another one by now, `renamed(path)` whether the file has; `compared()`: has the target what the
+    source had?  `on_doubt()` has everything compared; `searching()`: is it still being looked for what came along with
+    a renamed directory?  `unread(since)`: do events wait since then (monotonic) that may tell where it went from there?
     """
 
     def __init__(
@@ -70,6 +69,7 @@ class Deletions:
         entries: Callable[[], tuple[int, int]],
         on_verdict: Callable[[Batch, Verdict, Outcome], None],
         moved: Callable[[bytes, int], int] = lambda path, count: 0,
+        renamed: Callable[[bytes], bool] = lambda path: False,
         compared: Callable[[], bool] = lambda: True,
         on_doubt: Callable[[], None] = lambda: None,
         searching: Callable[[], bool] = lambda: False,
@@ -83,6 +83,7 @@ class Deletions:
         self._entries = entries
         self._on_verdict = on_verdict
         self._moved = moved
+        self._renamed = renamed
         self._compared = compared
         self._on_doubt = on_doubt
         self._searching = searching
@@ -96,13 +97,20 @@ class Deletions:
         """Raises OSError when rsync cannot be started."""
         # what was refused may have been so for a directory that stands there on the target
         known = self._compared() and not any(path in self._standing.problems for path in batch.items)
-        asks = must_ask(batch, self._filters(batch), known)
+        asks = must_ask(batch, self._filters(batch), known) or not self._may_guess(batch)
         batch.trees = batch.lane is Lane.REMOVE and (asks or stands_for_trees(batch))
         if not asks:
-            self._count(batch, dict.fromkeys(batch.items, 1))
+            self._count(batch, dict.fromkeys(batch.items, 1), guessed=True)
             return
         names = command.names(self._source.config.source, list(batch.listed))
         self._pool.run(Lane.COUNT, names, lambda process, ended: self._answered(batch, process, ended))
+
+    def _may_guess(self, batch: Batch) -> bool:
+        """May each name count as one entry?  Of what is held it is known that the target has it."""
+        items = batch.items.items()
+        count = sum(not (change.flags & PERMITTED or self._renamed(path)) for path, change in items)
+        total, _at_most = self._entries()
+        return not count or (not self._standing.held and self.guard.may_guess(count, total, time.monotonic()))
 
     def _filters(self, batch: Batch) -> Filter:
         """What is to stay on the target."""
@@ -173,37 +181,41 @@ class Deletions:
         delete = self._source.config.delete
         return delete.live or (bool(delete) and is_permitted(batch))
 
-    def _count(self, batch: Batch, entries: Mapping[bytes, int]) -> None:
+    def _count(self, batch: Batch, entries: Mapping[bytes, int], guessed: bool = False) -> None:
         """`entries`: how many would go with each name; of these, what has another name now is not taken away, and what
         was let through before and has come to nothing, for the target failed, is not counted again."""
         now, something = time.monotonic(), any(entries.values())
         for path, change in batch.items.items():
             change.flags |= self._let_through(path, change.flags)
         entries = {path: number for path, number in entries.items() if not batch.items[path].flags & PERMITTED}
+        renamed = {path for path, number in entries.items() if number == 1 and self._renamed(path)}
+        entries = {path: 0 if path in renamed else number for path, number in entries.items()}
         total, at_most = self._entries()
         if self.guard.would_exceed(sum(entries.values()), total, now) and self._more_will_be_known(now):
             self._on_verdict(batch, Verdict.AGAIN, Outcome(Result.CONFIRMED))
             return
-        entries = {path: number - self._moved(path, number) for path, number in entries.items()}
+        there, entries = entries, {path: number - self._moved(path, number) for path, number in entries.items()}
         count = sum(entries.values())
         verdict = Verdict.GO if batch.listed else Verdict.NOTHING_THERE
         if count and (self._standing.held or self.guard.would_exceed(count, total, now)):
             doubtful = not self._standing.held and not self.guard.would_exceed(count, at_most, now)
-            if not self._standing.held:
-                self._standing.went_before = math.inf if self._standing.was_held else self.guard.recent(now)
-            kept = {path: change for path, change in batch.items.items() if not change.flags & PERMITTED}
+            kept = {path: change for path, change in batch.items.items() if entries.get(path)}
             self.hold(kept, max(total, count), entries)
+            for path, number in there.items():
+                if number and not entries[path]:
+                    batch.items[path].flags |= PERMITTED  # that it has another name is told once
             if doubtful:
                 self._standing.doubted = now
                 self._on_doubt()
             verdict = Verdict.HELD
-            if len(kept) < len(batch.items):  # what was let through before goes without the others
+            if len(kept) < len(batch.items):  # what deletes nothing, or was let through before, goes without the others
                 batch.items = {path: change for path, change in batch.items.items() if path not in kept}
                 verdict = Verdict.AGAIN
         else:
-            self.guard.record(count, now)
-            for change in batch.items.values() if something else ():
-                change.flags |= PERMITTED
+            self.guard.record(count, now, guessed)
+            for path, change in batch.items.items() if something else ():
+                if path not in renamed:  # it may be gone from there when this is tried again
+                    change.flags |= PERMITTED
         self._on_verdict(batch, verdict, Outcome(Result.CONFIRMED))
 
     def _more_will_be_known(self, now: float) -> bool:
@@ -254,14 +266,10 @@ class Deletions:
     def come_back(self) -> list[tuple[bytes, Change]]:
         """Take out the held deletions that are none any more, for their files are back.
 
-        With them go those that were held only for their sake: together with what went before they are no mass deletion.
+        The others stay held, however few they are by now: who restores from the target has yet to read them there.
         """
         standing = self._standing
-        back = [path for path in standing.keeps.some() if self.is_back(path, standing.parked[path])]
-        changes = standing.unpark(back)
-        if changes and standing.went_before + standing.held_count <= self.guard.limit(self._entries()[0]):
-            changes += standing.release().items()
-        return changes
+        return standing.unpark([path for path in standing.keeps.some() if self.is_back(path, standing.parked[path])])
 
     def is_back(self, path: bytes, held: Change) -> bool:
         """Does what was to be deleted stand there again?  Where a directory was, nothing else is that."""

@@ -25,6 +25,8 @@ class Receiver(Protocol):
 
     def renamed(self, old: bytes, new: bytes, now: float) -> None: ...
 
+    def file_renamed(self, old: bytes, new: bytes) -> None: ...
+
     def came_along(self, path: bytes) -> None: ...
 
     def kick(self) -> None: ...
@@ -103,11 +105,13 @@ class Intake:
                 target.renamed(old, new, now)
             for path, first in self._unclosed.take_below(old):
                 self._note(new + path[len(old) :], CONTENT, first)
-        elif old in self._unclosed or not self._is_large(new):
+            return True
+        for target in self._targets:
+            target.file_renamed(old, new)
+        if old in self._unclosed or not self._is_large(new):
             return False
-        else:
-            for target in self._targets:
-                target.renamed(old, new, now)
+        for target in self._targets:
+            target.renamed(old, new, now)
         return True
 
     def _is_large(self, path: bytes) -> bool:

@@ -264,8 +264,9 @@ class MirrorSync:
             self._why = "the source is another one"
             self._watch()
             return f"mirror {self.config.name}: the source is accepted as it is now", True
+        held = any(target.standing.held for target in self.targets)
         count = sum(target.release() for target in self.targets)
-        if not count:
+        if not held:
             return f"mirror {self.config.name}: nothing was held", False
         return f"mirror {self.config.name}: {count} held deletions released", True
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +14,19 @@ from itertools import chain
 from typing import Optional, Protocol
 
 from lockstep.backoff import Backoff
-from lockstep.changes import CONTENT, DIRECTORY_GONE, FULL, GONE, PERMITTED, SPARING, SUBTREE, SUSPECT, Change, Changes
+from lockstep.changes import (
+    CONTENT,
+    DIRECTORY_GONE,
+    FULL,
+    GONE,
+    PERMITTED,
+    SPARING,
+    SUBTREE,
+    SUSPECT,
+    Change,
+    Changes,
+    stands_in,
+)
 from lockstep.comparison import Comparison, Difference, Totals
 from lockstep.config import Mirror, Target
 from lockstep.filters import Filter
@@ -241,6 +252,10 @@ class Reconcile:
     def _sent_ahead(self) -> int:
         return self._uncounted + (0 if self._head_start is None else self._head_start.names)
 
+    def awaits(self, path: bytes) -> bool:
+        """Is it yet to be compared what stands below it?"""
+        return any(stands_in(changes, path) for changes in (self._wanted, self._compared, self._incomplete))
+
     def oldest(self) -> Optional[float]:
         times = [
             change.since for change in chain(self._wanted.values(), self._compared.values(), self._incomplete.values())
@@ -408,8 +423,8 @@ class Reconcile:
     def _deletes(self, scope: Scope) -> bool:
         """What changes folded into a subtree have deleted was seen to go; of everything it depends on which time."""
         delete = self._target.source.config.delete
-        if not scope.whole:
-            return delete.live
+        if not scope.whole:  # what is missing in a directory that was held and is back was to be deleted, and is held
+            return delete.live or not self._target.standing.returning.isdisjoint(scope.paths)
         return delete.found if self.whole_done else delete.start
 
     def _take_scope(self) -> Scope:
@@ -433,8 +448,10 @@ class Reconcile:
             many = self.totals.source == 0 or self.totals.source >= MANY
             shared = shares(source.config.source, self._filters.excluded) if many else []
             return Scope([b""], bool(whole.flags & SUSPECT), shared)
-        suspect = next(iter(self._wanted.values())).flags & SUSPECT
-        self._compared = {path: change for path, change in self._wanted.items() if change.flags & SUSPECT == suspect}
+        returning = self._target.standing.returning
+        kinds = {path: (change.flags & SUSPECT, path in returning) for path, change in self._wanted.items()}
+        suspect, _back = kind = next(iter(kinds.values()))
+        self._compared = {path: change for path, change in self._wanted.items() if kinds[path] == kind}
         for path in self._compared:
             del self._wanted[path]
         # what has gone with all above it, or what stands there now, has an event of its own; for rsync it is an error
@@ -546,10 +563,8 @@ class Reconcile:
         entries = totals.target if whole else max(self.entries, totals.target)
         doubted = whole and standing.doubted is not None and self._whole_began >= standing.doubted
         # nothing but a word of the operator's ends that, however few are left
-        held = standing.was_held or (standing.held and not doubted)
-        if not standing.held:
-            standing.went_before = math.inf if held else target.guard.recent(now)
-        if whole:
+        held = standing.was_held or bool(standing.returning) or (standing.held and not doubted)
+        if whole and sure:  # else rsync tells no deletion at all
             standing.was_held = False
         if doubted:
             standing.doubted = None
@@ -558,7 +573,7 @@ class Reconcile:
             held = held or not sure
         if (count or doubted) and (held or target.guard.would_exceed(count, entries, now)):
             self._held_of = entries
-            self._told = whole or not standing.held
+            self._told = whole or not standing.parked
             if self._told:
                 standing.keeps.announce(totals.deletions)
             if whole:

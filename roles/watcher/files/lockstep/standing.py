@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from lockstep.backoff import Backoff
-from lockstep.changes import Change, ancestors
+from lockstep.changes import DIRECTORY_GONE, Change, ancestors
 from lockstep.parked import Parked
 from lockstep.transfer.command import Lane
 
@@ -44,7 +44,8 @@ class Standing:
         self.problems: dict[bytes, Problem] = {}
         self.keeps = Parked()
         self.held_of = 0
-        self.went_before = 0.0  # deletions that had gone when the first one of these was held
+        # directories that were held and stand there again: still held, until it is known what is back in them
+        self.returning: set[bytes] = set()
         self.doubted: Optional[float] = None  # since when what is held may be fewer than is allowed
         self.was_held = False  # before a restart: the first comparison of everything tells of what
         self._look_at = 0.0
@@ -154,7 +155,8 @@ class Standing:
 
     @property
     def held(self) -> bool:
-        return bool(self.parked)
+        """Nothing is deleted, however little: what is held is released by somebody, or all of it is back."""
+        return bool(self.parked or self.returning)
 
     @property
     def parked(self) -> dict[bytes, Change]:
@@ -184,13 +186,24 @@ class Standing:
         return True
 
     def unpark(self, paths: Iterable[bytes]) -> list[tuple[bytes, Change]]:
+        """These stand there again; of a directory it is yet to be found out what of it."""
         back = self.keeps.take(paths)
+        self.returning.update(path for path, change in back if change.flags & DIRECTORY_GONE)
+        self._look_whether_held()
+        return back
+
+    def have_returned(self, is_awaited: Callable[[bytes], bool]) -> None:
+        """What was missing in those directories that are no longer awaited is held by its own name by now."""
+        self.returning = {path for path in self.returning if is_awaited(path)}
+        self._look_whether_held()
+
+    def _look_whether_held(self) -> None:
         if not self.held:
             self.held_of, self.doubted = 0, None
-        return back
 
     def release(self) -> dict[bytes, Change]:
         parked = self.keeps.clear()
+        self.returning.clear()
         self.held_of, self.doubted = 0, None
         self.was_held = False
         return parked

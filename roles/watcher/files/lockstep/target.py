@@ -29,9 +29,11 @@ from lockstep.changes import (
     PERMITTED,
     Change,
     Changes,
+    stands_in,
 )
 from lockstep.config import Mirror, Target
 from lockstep.deletions import Deletions, Verdict, judge_batch
+from lockstep.file_moves import FileMoves
 from lockstep.filters import Filter
 from lockstep.look import look
 from lockstep.moves import Moves
@@ -108,6 +110,7 @@ class TargetSync:
         self.reconcile = Reconcile(self)
         self.renames = Renames()
         self.moves = Moves()
+        self._file_moves = FileMoves()
         self._remains = Remains()
         self._look = partial(look, source.config.source)
         self._carrier = Carrier(source.rsync, source.config, config, source.state_dir, self._spare_lost)
@@ -121,6 +124,7 @@ class TargetSync:
             lambda: (self.reconcile.entries, self.reconcile.most_entries),
             self._may_delete,
             self.moves.take,
+            self._is_at_another_name,
             self._compared,
             lambda: self.reconcile.want_all(time.monotonic(), why="to know how much there is before much is deleted"),
             lambda: bool(self.moves) and self.source.scanning,
@@ -156,12 +160,23 @@ class TargetSync:
         for path in self.renames.renamed(old, new, pending) or ():
             self.live.note(path, CONTENT, now)
 
+    def file_renamed(self, old: bytes, new: bytes) -> None:
+        """To be told before the going of `old` and the coming of `new` are noted, and before `renamed`."""
+        self._file_moves.renamed(old, new)
+
     def came_along(self, path: bytes) -> None:
         """Something was found, maybe below a directory that was renamed; to be told before it is noted."""
         if self.moves:
             self.moves.found(path)
 
     def note(self, path: bytes, flags: int, since: float) -> None:
+        if self._file_moves:
+            if flags & GONE:
+                self._file_moves.gone(path)
+            elif flags & (CONTENT | MOVED):
+                self._file_moves.written(path)
+            else:
+                self._file_moves.stands(path)
         if self.moves:
             if flags & GONE:
                 self.moves.gone(path, bool(flags & DIRECTORY_GONE))
@@ -222,10 +237,13 @@ class TargetSync:
         if not (self.pending or self._under_way or self.source.scanning or self.standing.held):
             self.renames.forget()
             self.moves.all_is_confirmed()
+            self._file_moves.all_is_confirmed()
         if self.renames and self._renames_are_over():
             self.renames.forget()
         if self.pending:
             self.kick()  # whatever it waited for, what ends may not have it looked at again, or only in hours
+        if self.standing.returning:
+            self.standing.have_returned(self._is_awaited)
         if self.standing.parked_due(now):
             for path, change in self._deletions.come_back():
                 self.live.note(path, change.flags, change.since)
@@ -274,10 +292,26 @@ class TargetSync:
         self._preparing.kill()
         self.reconcile.kill()
 
+    def _is_at_another_name(self, path: bytes) -> bool:
+        """Does the file that went from here stand at the name to which it was renamed?"""
+        new = self._file_moves.now_at(path)
+        if new in self.standing.problems:
+            return False  # the target has it under the old name alone
+        status = self._look(new) if new is not None else None
+        return status is not None and not stat.S_ISDIR(status.st_mode)
+
     def _is_pending(self, path: bytes) -> bool:
         if path in self.live.paths or path in self.backlog.paths or path in self.standing.parked:
             return True
         return any(path in batch.listed for batch in self._under_way)
+
+    def _is_awaited(self, path: bytes) -> bool:
+        """Is it still to be found out what stands in a directory that is back?"""
+        if any(stands_in(changes.paths, path) for changes in (self.live, self.backlog)):
+            return True
+        return self.reconcile.awaits(path) or any(
+            path in batch.listed or stands_in(batch.items, path) for batch in self._under_way
+        )
 
     @property
     def backlog_done(self) -> bool:
@@ -375,6 +409,12 @@ class TargetSync:
             yield from (path for path, change in items.items() if change.flags & MOVED and self._look(path) is not None)
 
     def _needed(self, path: bytes) -> bool:
+        new = self._file_moves.now_at(path)
+        if new is not None and (
+            any(new in changes.paths for changes in (self.live, self.backlog))
+            or any(new in batch.items for batch in self._under_way)
+        ):
+            return True  # until it is there under its new name, the target has it under this one alone
         names = self.renames.made_of(path) if self.renames else []
         if not names:
             return False
@@ -556,6 +596,9 @@ class TargetSync:
         if batch.lane is Lane.REMOVE:
             for path in batch.items if self.renames else ():
                 self.renames.deleted(path)
+            for path in batch.items if self._file_moves else ():
+                if path not in outcome.refused:
+                    self._file_moves.stands(path)  # from now on only its new name is to be followed
             self.standing.settle_below(path for path in batch.items if path not in outcome.refused)
             self._look_again(batch, now)
         if batch.replaces:

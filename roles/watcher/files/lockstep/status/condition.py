@@ -43,6 +43,10 @@ def of_target(mirror: MirrorSync, target: TargetSync, now: float) -> Condition:
             f"{mirror.custody.held}; nothing is sent or deleted until it is right again, or until: "
             f"lockstep release {config.name}",
         )
+    if standing.held and not standing.parked:
+        return Condition(
+            "held", f"what was held is back, and is compared; do not wait for that with: lockstep release {config.name}"
+        )
     if standing.held and standing.doubted is None:
         return Condition(
             "held",

@@ -203,7 +203,7 @@ def _target(mirror: MirrorSync, target: TargetSync, audit: Optional[Audit]) -> d
             "command": f"lockstep release {mirror.config.name}",
             "paths": [os.fsdecode(path) for path in islice(standing.parked, HELD_SHOWN)],
             "more": max(0, len(standing.parked) - HELD_SHOWN),
-        } if standing.held and standing.doubted is None else None,
+        } if standing.parked and standing.doubted is None else None,
         "refused": len(standing.problems),
         "problems": [
             {"path": os.fsdecode(path), "reason": problem.reason, "since": epoch(problem.since),
