@@ -13,7 +13,7 @@ author: lockstep.realtime maintainers
 description:
   - Takes C(lockstep_mirrors) and returns what the role P(lockstep.realtime.rsync_daemon#role) takes as
     C(rsync_daemon_max_connections) for one host of group C(backup).
-  - Each mirror of each NFS host has room for the 30 connections that its watcher may have at once, three times, as
+  - Each mirror of each NFS host has room for the 31 connections that its watcher may have at once, three times, as
     those of a link that was cut stay until the daemon's timeout; and each NFS host for 8 more, with which it verifies.
 positional: backup_host, groups, hostvars
 extends_documentation_fragment:
