@@ -47,7 +47,7 @@ def _stress(stressors: tuple[str, ...], folder: Path) -> None:
     with said.open("wb") as log:
         process = subprocess.Popen(
             _command(stressors, folder), env=bare(folder), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            start_new_session=True,
+            cwd=said.parent, start_new_session=True,  # some of them make files where they are
         )  # fmt: skip
     try:
         wait_for(lambda: any(folder.iterdir()) or process.poll() is not None, 30, f"{stressors} have not begun")
