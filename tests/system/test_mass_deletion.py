@@ -193,6 +193,27 @@ def test_files_that_come_back_are_held_no_more(rig: Rig, tmp_path: Path) -> None
     rig.equal()
 
 
+def test_what_is_back_is_held_no_more_though_more_is_deleted_all_the_time(rig: Rig, tmp_path: Path) -> None:
+    """C8: it is looked at every few seconds, whatever is held meanwhile."""
+    _fill(rig.source / "d")
+    _fill(rig.source / "e")
+    rig.start(max_delete=LIMIT)
+    rig.equal()
+    (rig.source / "d").rename(tmp_path / "away")
+    rig.watcher.wait_state("held")
+    (tmp_path / "away").rename(rig.source / "d")
+    left = sorted((rig.source / "e").iterdir())
+
+    def is_back() -> bool:
+        left.pop().unlink()
+        time.sleep(0.3)
+        return "d" not in rig.watcher.target()["held"]["paths"]
+
+    wait_for(is_back, 25, rig.log)
+    assert rig.watcher.target()["held"]["deletions"] <= FILES - len(left)
+    _release(rig)
+
+
 def test_a_mirror_that_has_grown_since_it_was_compared_may_lose_a_share_of_what_it_has_now(rig: Rig) -> None:
     """C8: a tenth of two thousand, where it was compared when it had nothing; more of them are held."""
     rig.start(max_delete=LIMIT)

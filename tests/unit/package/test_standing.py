@@ -182,6 +182,14 @@ def test_whether_they_are_back_is_looked_at_every_few_seconds(standing: Standing
     assert not standing.parked_due(5.0 + PARKED_LOOK + 0.1)
 
 
+def test_what_is_held_all_the_time_does_not_put_the_look_off(standing: Standing) -> None:
+    for second in range(5):
+        standing.park({b"f%d" % second: Change(GONE, 0.0)}, 100, float(second))
+        assert not standing.parked_due(second + 0.5)
+    standing.park({b"g": Change(GONE, 0.0)}, 100, 5.0)
+    assert standing.parked_due(5.0)
+
+
 def test_what_is_back_is_held_no_more(standing: Standing) -> None:
     standing.park(gone(b"a", b"b", b"c"), 10, 5.0)
     assert [path for path, _ in standing.unpark([b"b"])] == [b"b"]

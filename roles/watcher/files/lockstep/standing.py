@@ -174,10 +174,11 @@ class Standing:
         `of`: how many entries the target has; `entries`: how many of them each name stands for, where that is known.
         """
         known = entries or {}
+        if not self.parked:  # else what is added all the time would put the next look off for ever
+            self._look_at = now + PARKED_LOOK
         for path, change in items.items():
             self.keeps.add(path, change, known.get(path))
         self.held_of = max(self.held_of, of, self.held_count)
-        self._look_at = now + PARKED_LOOK
 
     def parked_due(self, now: float) -> bool:
         if not self.parked or now < self._look_at:
