@@ -282,13 +282,19 @@ def doubtful(rig: Rig, name: str = "old") -> None:
     rig.standing.doubted = time.monotonic()
 
 
-def test_what_was_held_in_doubt_goes_where_a_comparison_finds_that_there_is_enough_else(tmp_path: Path) -> None:
+def doubtful_beside_enough(tmp_path: Path) -> Rig:
+    """It is few enough of what the target has by now."""
     rig = Rig(tmp_path, MaxDelete(percent=25.0, at_least=0, window=60.0))
     for number in range(10):
         rig.put(f"source/{number}")
         rig.put(f"target/{number}")
     rig.put("target/old")
     doubtful(rig)
+    return rig
+
+
+def test_what_was_held_in_doubt_goes_where_a_comparison_finds_that_there_is_enough_else(tmp_path: Path) -> None:
+    rig = doubtful_beside_enough(tmp_path)
     rig.reconcile.want_all(5.0)
     assert rig.proceed() == {b"old": GONE | PERMITTED}
     assert list(rig.released) == [b"old"]
@@ -297,12 +303,7 @@ def test_what_was_held_in_doubt_goes_where_a_comparison_finds_that_there_is_enou
 
 
 def test_what_was_held_in_doubt_stays_held_beside_a_directory_that_is_back(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, MaxDelete(percent=25.0, at_least=0, window=60.0))
-    for number in range(10):
-        rig.put(f"source/{number}")
-        rig.put(f"target/{number}")
-    rig.put("target/old")
-    doubtful(rig)
+    rig = doubtful_beside_enough(tmp_path)
     rig.standing.returning = {b"0"}
     rig.reconcile.want_all(5.0)
     assert rig.proceed() == {}
